@@ -1,0 +1,1 @@
+"""The search engine: spaces, supernets, predictors, objectives, evolution, fronts. No HTTP, no SQL, no clock."""

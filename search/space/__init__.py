@@ -1,0 +1,1 @@
+"""Search spaces: genome <-> architecture (DESIGN.md, section 4)."""

@@ -1,0 +1,124 @@
+"""Space: the set of architectures that a search chooses from, as every other part of the engine sees it.
+
+Implemented by `chain.ChainSpace`. The engine knows genomes only as integer rows `(n, g)`; what a gene means is the
+space's own business, so that spaces whose genes are not layers (cells, precision, pruning) can join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from latency_tables import Shape
+from search.errors import GenomeError
+from search.space.architecture import Architecture
+from search.space.blocks.base import Block
+
+Genomes = npt.NDArray[np.int64]
+"""Candidates as rows: `(n, g)`, gene j in `range(n_choices[j])`."""
+
+Cost = Callable[[Block], float]
+
+
+class GenomeCost(Protocol):
+    """A cost of blocks tabulated over a space, so that many genomes are summed without a Python loop."""
+
+    def total(self, genomes: Genomes) -> npt.NDArray[np.float64]:
+        """Sum over each architecture's blocks, `(n,)`."""
+
+    def largest(self, genomes: Genomes) -> npt.NDArray[np.float64]:
+        """Maximum over each architecture's blocks, `(n,)`."""
+
+    def lowest_total(self) -> float:
+        """The smallest `total` of any architecture of the space."""
+
+    def highest_total(self) -> float:
+        """The largest `total` of any architecture of the space."""
+
+
+class Space(Protocol):
+    """A named set of architectures behind integer genomes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def input_shape(self) -> Shape: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def n_choices(self) -> npt.NDArray[np.int64]:
+        """Choices per gene, `(g,)`."""
+
+    @property
+    def gene_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def choice_names(self) -> tuple[tuple[str, ...], ...]:
+        """For each gene the label of each choice."""
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the space's definition; artefacts and tables are made for one."""
+
+    def architecture(self, genome: npt.NDArray[np.int64] | tuple[int, ...]) -> Architecture:
+        """Make one genome concrete.
+
+        Raises:
+            GenomeError: wrong length or a gene out of range.
+        """
+
+    def operators(self) -> tuple[Block, ...]:
+        """Every distinct block that has an operator key, in a stable order: what a latency table must cover."""
+
+    def tabulate(self, cost: Cost) -> GenomeCost:
+        """Tabulate a cost of single blocks (stem and head included)."""
+
+
+def count_architectures(space: Space) -> int:
+    """Number of genomes of a space, exact."""
+    product = 1
+    for choices in space.n_choices.tolist():
+        product *= choices
+    return product
+
+
+def random_genomes(space: Space, n: int, rng: np.random.Generator) -> Genomes:
+    """Draw `(n, g)` genomes, each gene uniform over its choices; duplicates may occur."""
+    return rng.integers(0, space.n_choices, size=(n, len(space.n_choices)), dtype=np.int64)
+
+
+def check_genomes(space: Space, genomes: npt.ArrayLike) -> Genomes:
+    """Return genomes as `(n, g)` int64.
+
+    Raises:
+        GenomeError: naming the first row that has the wrong length, a fraction or a gene out of range.
+    """
+    rows = []
+    limits = space.n_choices
+    for row, genome in enumerate(np.asarray(genomes, dtype=object) if not isinstance(genomes, list) else genomes):
+        values = np.asarray(genome)
+        if values.shape != limits.shape or values.dtype.kind not in "iu":
+            raise GenomeError(row, f"needs {len(limits)} integers, one per gene of {space.name}")
+        wrong = np.flatnonzero((values < 0) | (values >= limits))
+        if wrong.size:
+            gene = int(wrong[0])
+            raise GenomeError(row, f"gene {gene} ({space.gene_names[gene]}) must be from 0 to {limits[gene] - 1}")
+        rows.append(values.astype(np.int64))
+    return np.stack(rows) if rows else np.empty((0, len(limits)), dtype=np.int64)
+
+
+def one_hot(space: Space, genomes: Genomes) -> npt.NDArray[np.float64]:
+    """Encode genomes as 0/1 columns, one per choice of each gene: `(n, sum of n_choices)`."""
+    starts = np.concatenate([[0], np.cumsum(space.n_choices)[:-1]])
+    encoded = np.zeros((len(genomes), int(space.n_choices.sum())))
+    np.put_along_axis(encoded, genomes + starts, 1.0, axis=1)
+    return encoded

@@ -1,0 +1,1 @@
+"""Kinds of blocks, one file each: shapes, costs, operator key, ONNX emission."""

@@ -1,0 +1,45 @@
+"""Head: 1x1 convolution with ReLU, global average pool, linear classifier. It has no gene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from latency_tables import OperatorKey, Shape
+from search.space.blocks.base import Block, Convolution, FoldedConvolution, Graph, activation_bytes
+
+
+@dataclass(frozen=True)
+class Head(Block):
+    """From the last feature map to one logit per class."""
+
+    hidden_channels: int
+    classes: int
+
+    @property
+    def out_shape(self) -> Shape:
+        return (self.classes, 1, 1)
+
+    @property
+    def convolutions(self) -> tuple[Convolution, ...]:
+        channels, size, _ = self.in_shape
+        return (
+            Convolution("hidden", "hidden", channels, self.hidden_channels, size),
+            Convolution("classifier", "classifier", self.hidden_channels, self.classes, 1, relu=False),
+        )
+
+    @property
+    def operator_key(self) -> OperatorKey:
+        return OperatorKey("head", self.in_shape, self.out_shape, (("hidden", self.hidden_channels),))
+
+    @property
+    def peak_activation_bytes(self) -> int:
+        _, size, _ = self.in_shape
+        hidden = (self.hidden_channels, size, size)
+        return activation_bytes(hidden, max(self.in_shape, (self.hidden_channels, 1, 1), key=activation_bytes))
+
+    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
+        hidden, classifier = self.convolutions
+        y = graph.convolution(x, hidden, weights["hidden"], name=f"{name}/hidden")
+        y = graph.global_average_pool(y, name=f"{name}/pool")
+        return graph.linear(y, classifier, weights["classifier"], name=f"{name}/classifier")

@@ -1,0 +1,1 @@
+"""The shipped spaces: one JSON file each."""
