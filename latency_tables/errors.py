@@ -30,7 +30,8 @@ class MissingOperatorError(LatencyTableError):
     """A table lacks operators that an architecture needs; a latency is never guessed."""
 
     def __init__(self, device: str, operator_keys: tuple[str, ...]) -> None:
-        listed = "; ".join(operator_keys[:5]) + (f" and {len(operator_keys) - 5} more" if len(operator_keys) > 5 else "")
+        more = f" and {len(operator_keys) - 5} more" if len(operator_keys) > 5 else ""
+        listed = "; ".join(operator_keys[:5]) + more
         super().__init__(f"The latency table of {device} has no row for: {listed}. Measure the device for this space.")
         self.device = device
         self.operator_keys = operator_keys

@@ -14,7 +14,9 @@ from latency_tables.errors import OperatorKeyError
 Shape = tuple[int, int, int]
 """Channels, height, width of one image's activation."""
 
-_KEY = re.compile(r"(?P<kind>[a-z][a-z0-9_]*) in=(?P<input>[0-9x]+) out=(?P<output>[0-9x]+)(?P<attributes>( [a-z_]+=[0-9]+)*)")
+_KEY = re.compile(
+    r"(?P<kind>[a-z][a-z0-9_]*) in=(?P<input>[0-9x]+) out=(?P<output>[0-9x]+)(?P<attributes>( [a-z_]+=[0-9]+)*)"
+)
 _LONGEST_TEXT = 300
 
 

@@ -1,4 +1,4 @@
-"""SearchSpec: the engine's input, frozen and complete, seed included (DESIGN.md, section 2: the second of four types)."""
+"""SearchSpec: the engine's input, frozen and complete, seed included (DESIGN.md, section 2, second of four types)."""
 
 from __future__ import annotations
 

@@ -61,12 +61,16 @@ Choice = Annotated[InvertedResidualChoice | SkipChoice, Field(discriminator="kin
 
 
 class StemPart(_Part):
+    """Fields of the stem."""
+
     out_channels: Size
     kernel: Odd
     stride: Annotated[int, Field(ge=1, le=4)]
 
 
 class StagePart(_Part):
+    """Fields of one stage: layers of equal width."""
+
     out_channels: Size
     stride: Annotated[int, Field(ge=1, le=4)]
     layers: Annotated[list[Name], Field(min_length=1, max_length=64)]
@@ -74,6 +78,8 @@ class StagePart(_Part):
 
 
 class HeadPart(_Part):
+    """Fields of the head."""
+
     hidden_channels: Size
 
 
@@ -94,7 +100,7 @@ class ChainFile(_Part):
 
 @dataclass(frozen=True)
 class BlockCosts:
-    """A cost of blocks over a chain space: `fixed` for stem and head, `(g, most choices)` per layer, padded with NaN."""
+    """A cost of blocks over a chain space: `fixed` for stem and head, `(g, most choices)` per layer, NaN as padding."""
 
     fixed: npt.NDArray[np.float64]
     per_layer: npt.NDArray[np.float64]
@@ -108,7 +114,7 @@ class BlockCosts:
 
     def largest(self, genomes: Genomes) -> npt.NDArray[np.float64]:
         """Maximum over each architecture's blocks, `(n,)`."""
-        return np.maximum(self.fixed.max(), self._chosen(genomes).max(axis=1))
+        return np.asarray(np.maximum(self.fixed.max(), self._chosen(genomes).max(axis=1)))
 
     def lowest_total(self) -> float:
         """The smallest `total` of any architecture of the space."""
@@ -210,9 +216,7 @@ def chain_space(content: Mapping[str, Any]) -> ChainSpace:
     return ChainSpace(spec.name, spec.description, first, spec.classes, stem, tuple(layers), head, names, sha256)
 
 
-def _layer_blocks(
-    spec: ChainFile, choice_set: str, shape: Shape, out_channels: int, stride: int
-) -> tuple[Block, ...]:
+def _layer_blocks(spec: ChainFile, choice_set: str, shape: Shape, out_channels: int, stride: int) -> tuple[Block, ...]:
     blocks = []
     for label in spec.choice_sets[choice_set]:
         choice = spec.choices[label]

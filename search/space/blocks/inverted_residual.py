@@ -15,7 +15,7 @@ from search.space.blocks.base import Block, Convolution, FoldedConvolution, Grap
 
 @dataclass(frozen=True)
 class InvertedResidual(Block):
-    """1x1 convolution to `expansion` times the channels, ReLU, shuffle if `groups` > 1, depthwise, ReLU, 1x1 convolution."""
+    """1x1 convolution to `expansion` times the channels, ReLU, shuffle if `groups` > 1, depthwise, ReLU, 1x1 again."""
 
     out_channels: int
     stride: int
