@@ -8,15 +8,27 @@ from latency_tables.errors import (
     PlanError,
     TableFileError,
 )
+from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
 from latency_tables.operator_key import OperatorKey, Shape
+from latency_tables.provenance import Honesty, Kind, Provenance
+from latency_tables.table import LatencyTable
 
 __all__ = [
+    "Honesty",
+    "Kind",
+    "LatencyTable",
     "LatencyTableError",
     "MeasurementError",
     "MissingOperatorError",
     "OperatorKey",
     "OperatorKeyError",
     "PlanError",
+    "Provenance",
     "Shape",
     "TableFileError",
+    "format_table",
+    "parse_table",
+    "read_table",
+    "shipped_tables",
+    "write_table",
 ]

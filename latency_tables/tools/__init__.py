@@ -1,0 +1,1 @@
+"""Tools that made the shipped tables; nothing in the service imports them."""
