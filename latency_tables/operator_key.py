@@ -57,7 +57,7 @@ class OperatorKey:
             _parse_shape(match["output"], text),
             tuple((name, int(value)) for name, value in pairs),
         )
-        if str(key) != text:
+        if str(key) != text or len(dict(key.attributes)) != len(key.attributes):
             raise OperatorKeyError(text)
         return key
 

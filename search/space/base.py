@@ -6,7 +6,7 @@ space's own business, so that spaces whose genes are not layers (cells, precisio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -96,24 +96,45 @@ def random_genomes(space: Space, n: int, rng: np.random.Generator) -> Genomes:
     return rng.integers(0, space.n_choices, size=(n, len(space.n_choices)), dtype=np.int64)
 
 
-def check_genomes(space: Space, genomes: npt.ArrayLike) -> Genomes:
-    """Return genomes as `(n, g)` int64.
+def check_genomes(space: Space, genomes: Iterable[object]) -> Genomes:
+    """Return genomes, an integer matrix or rows of integers, as `(n, g)` int64.
 
     Raises:
-        GenomeError: naming the first row that has the wrong length, a fraction or a gene out of range.
+        GenomeError: naming the first row that has the wrong length, a gene that is no integer, or one out of range.
     """
-    rows = []
-    limits = space.n_choices
-    for row, genome in enumerate(np.asarray(genomes, dtype=object) if not isinstance(genomes, list) else genomes):
-        values = np.asarray(genome)
-        if values.shape != limits.shape or values.dtype.kind not in "iu":
-            raise GenomeError(row, f"needs {len(limits)} integers, one per gene of {space.name}")
-        wrong = np.flatnonzero((values < 0) | (values >= limits))
-        if wrong.size:
-            gene = int(wrong[0])
-            raise GenomeError(row, f"gene {gene} ({space.gene_names[gene]}) must be from 0 to {limits[gene] - 1}")
-        rows.append(values.astype(np.int64))
-    return np.stack(rows) if rows else np.empty((0, len(limits)), dtype=np.int64)
+    width = len(space.n_choices)
+    if not (isinstance(genomes, np.ndarray) and genomes.ndim == 2 and genomes.dtype.kind in "iu"):
+        rows = [_integers(space, row, genome) for row, genome in enumerate(genomes)]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), width)
+    if genomes.shape[1] != width and len(genomes):
+        raise GenomeError(0, _wrong_length(space))
+    matrix = genomes.reshape(len(genomes), width)
+    wrong = np.argwhere((matrix < 0) | (matrix >= space.n_choices))
+    if wrong.size:
+        row, gene = wrong[0].tolist()
+        raise GenomeError(row, _out_of_range(space, gene))
+    return matrix.astype(np.int64)
+
+
+def _integers(space: Space, row: int, genome: object) -> list[int]:
+    """The genes of one row as Python integers, whatever their size: a bool, a float or a text is no integer."""
+    genes = genome.tolist() if isinstance(genome, np.ndarray) else genome
+    if not isinstance(genes, list | tuple) or len(genes) != len(space.n_choices):
+        raise GenomeError(row, _wrong_length(space))
+    if not all(isinstance(gene, int | np.integer) and not isinstance(gene, bool) for gene in genes):
+        raise GenomeError(row, _wrong_length(space))
+    for gene, (value, choices) in enumerate(zip(genes, space.n_choices.tolist(), strict=True)):
+        if not 0 <= value < choices:
+            raise GenomeError(row, _out_of_range(space, gene))
+    return [int(gene) for gene in genes]
+
+
+def _wrong_length(space: Space) -> str:
+    return f"needs {len(space.n_choices)} integers, one per gene of {space.name}"
+
+
+def _out_of_range(space: Space, gene: int) -> str:
+    return f"gene {gene} ({space.gene_names[gene]}) must be from 0 to {space.n_choices[gene] - 1}"
 
 
 def one_hot(space: Space, genomes: Genomes) -> npt.NDArray[np.float64]:

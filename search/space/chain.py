@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from latency_tables import Shape
 from search.errors import SpaceFileError
@@ -29,7 +28,15 @@ from search.space.blocks.stem import Stem
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Size = Annotated[int, Field(ge=1, le=4096)]
-Odd = Literal[1, 3, 5, 7, 9, 11]
+
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("must be odd, so that the padding is the same on both sides")
+    return number
+
+
+Odd = Annotated[int, Field(ge=1, le=11), AfterValidator(_odd)]
 
 
 class _Part(BaseModel):
@@ -91,8 +98,8 @@ class ChainFile(_Part):
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
     input: Annotated[list[Size], Field(min_length=3, max_length=3)]
     classes: Annotated[int, Field(ge=2, le=100_000)]
-    choices: Annotated[dict[str, Choice], Field(min_length=1)]
-    choice_sets: Annotated[dict[Name, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
+    choices: Annotated[dict[Name, Choice], Field(min_length=1, max_length=256)]
+    choice_sets: Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]], Field(min_length=1, max_length=256)]
     stem: StemPart
     stages: Annotated[list[StagePart], Field(min_length=1, max_length=32)]
     head: HeadPart
@@ -183,19 +190,21 @@ def read_chain_space(path: Path) -> ChainSpace:
         SpaceFileError: the file cannot be read, is not JSON or breaks the format; the message lists what and where.
     """
     try:
-        return chain_space(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
+        return chain_space(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats))
+    except RecursionError as error:
+        raise SpaceFileError(str(path), "nested too deeply to be a space") from error
+    except (OSError, ValueError) as error:
         reason = _faults(error) if isinstance(error, ValidationError) else str(error)
         raise SpaceFileError(str(path), reason) from error
 
 
-def chain_space(content: Mapping[str, Any]) -> ChainSpace:
+def chain_space(content: object) -> ChainSpace:
     """Build a chain space from the content of its file.
 
     Raises:
         ValueError: the content breaks the format (pydantic's `ValidationError` is one).
     """
-    spec = ChainFile.model_validate(dict(content))
+    spec = ChainFile.model_validate(content)
     _check_names(spec)
     channels, height, width = spec.input
     if height != width:
@@ -236,6 +245,15 @@ def _check_names(spec: ChainFile) -> None:
         unknown = [name for name in stage.layers if name not in spec.choice_sets]
         if unknown:
             raise ValueError(f"stages[{number}].layers: no choice set {unknown}; known: {', '.join(spec.choice_sets)}")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dict; a name that comes twice is a slip of the pen, and the last one must not win silently."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)[:80]!r} comes twice")
+    return fields
 
 
 def _faults(error: ValidationError) -> str:

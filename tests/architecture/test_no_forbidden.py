@@ -102,7 +102,7 @@ def test_words_of_a_name() -> None:
     assert words("read_HTTPFile_2") == {"read", "http", "file"}
 
 
-def test_macs_are_never_called_flops() -> None:
+def test_operations_are_counted_in_macs() -> None:
     wrong = [
         f"{name_of(path)}:{line} {name}"
         for path in python_files(*FOLDERS)

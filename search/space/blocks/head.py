@@ -36,7 +36,9 @@ class Head(Block):
     def peak_activation_bytes(self) -> int:
         _, size, _ = self.in_shape
         hidden = (self.hidden_channels, size, size)
-        return activation_bytes(hidden, max(self.in_shape, (self.hidden_channels, 1, 1), key=activation_bytes))
+        pooled = (self.hidden_channels, 1, 1)
+        moments = ((self.in_shape, hidden), (hidden, pooled), (pooled, self.out_shape))
+        return max(activation_bytes(*moment) for moment in moments)
 
     def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
         hidden, classifier = self.convolutions
