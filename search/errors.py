@@ -5,11 +5,17 @@ SearchError
  +-- SpaceFileError         a space file breaks the format
  +-- UnknownSpaceError      no such space in the catalogue
  +-- ArtefactError          a supernet artefact is damaged or does not fit its space
- +-- UnknownObjectiveError  no such objective
- +-- MissingTableError      a device has no latency table for the space
- +-- LimitError             a limit contradicts itself or cannot be reached
- +-- SearchCancelled        the caller asked the engine to stop
- +-- NonFiniteObjectiveError  too many candidates with an objective that is not a number
+ +-- DatasetError           an image archive cannot be read or does not serve for training
+ +-- CheckpointError        a training checkpoint is damaged or belongs to another space
+ +-- SpecError              a search that cannot run as asked; `faults` lists everything wrong with it at once
+ |    +-- UnknownObjectiveError  no such objective
+ |    +-- MissingTableError      a device has no latency table for the space
+ |    +-- SearchSizeError        population or generations out of range
+ |    +-- ChoiceError            objectives or devices empty or named twice
+ |    +-- LimitError             a limit contradicts itself or cannot be reached
+ +-- NoFeasibleCandidateError  the search ended without one candidate that keeps all limits
+ +-- NonFiniteObjectiveError   too many candidates with an objective that is not a number
+ +-- SearchCancelled           the caller asked the engine to stop
 """
 
 from __future__ import annotations
@@ -51,5 +57,131 @@ class ArtefactError(SearchError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"Supernet artefact {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class SpecError(SearchError):
+    """A search that cannot run as asked.
+
+    Attributes:
+        field: where in the search's description, outermost name first, for example `("limits", "macs", "max")`.
+        faults: everything wrong with the search, this error first; set by `check_spec`.
+    """
+
+    def __init__(self, message: str, field: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.field = field
+        self.faults: tuple[SpecError, ...] = (self,)
+
+
+class UnknownObjectiveError(SpecError):
+    """No such objective."""
+
+    def __init__(self, objective: str, known: tuple[str, ...], field: tuple[str, ...]) -> None:
+        super().__init__(f"Unknown objective {objective[:80]!r}. Known objectives: {', '.join(known)}.", field)
+        self.objective = objective
+        self.known = known
+
+
+class MissingTableError(SpecError):
+    """A device has no latency table for the space."""
+
+    def __init__(self, device: str, space: str, known: tuple[str, ...], field: tuple[str, ...]) -> None:
+        listed = f"Devices with one: {', '.join(known)}." if known else "No device has one: measure a device first."
+        super().__init__(f"Device {device[:80]!r} has no latency table for {space}. {listed}", field)
+        self.device = device
+        self.space = space
+        self.known = known
+
+
+class SearchSizeError(SpecError):
+    """Population or generations out of range."""
+
+    def __init__(self, name: str, given: int, reason: str) -> None:
+        super().__init__(f"{name} {given} {reason}", (name,))
+        self.name = name
+        self.given = given
+
+
+class ChoiceError(SpecError):
+    """Objectives or devices are empty or hold a name twice."""
+
+
+class LimitError(SpecError):
+    """A limit contradicts itself or cannot be reached.
+
+    Attributes:
+        requested: the bound that is wrong; None for a limit without any bound.
+        best_reachable: the closest value that some architecture of the space has; None where that is not the fault.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        field: tuple[str, ...],
+        *,
+        objective: str,
+        device: str | None = None,
+        requested: float | None = None,
+        best_reachable: float | None = None,
+    ) -> None:
+        super().__init__(message, field)
+        self.objective = objective
+        self.device = device
+        self.requested = requested
+        self.best_reachable = best_reachable
+
+
+class NoFeasibleCandidateError(SearchError):
+    """The search ended without one candidate that keeps all limits: each can be kept alone, together they were not.
+
+    Attributes:
+        limits: the limits as text.
+        closest: the candidate that broke them least: value by limited column.
+    """
+
+    def __init__(self, evaluated: int, limits: tuple[str, ...], closest: dict[str, float]) -> None:
+        found = ", ".join(f"{column} = {value:.6g}" for column, value in closest.items())
+        super().__init__(
+            f"None of {evaluated} architectures keeps all limits together ({'; '.join(limits)})."
+            f" The closest has {found}. Widen a limit towards these values, or search longer."
+        )
+        self.evaluated = evaluated
+        self.limits = limits
+        self.closest = closest
+
+
+class NonFiniteObjectiveError(SearchError):
+    """Too many candidates with an objective that is not a finite number."""
+
+    def __init__(self, counts: dict[str, int], evaluated: int) -> None:
+        listed = ", ".join(f"{column}: {count}" for column, count in counts.items())
+        super().__init__(
+            f"Objectives that are not finite numbers in {evaluated} candidates ({listed})."
+            " Check the latency table and the supernet's evaluations."
+        )
+        self.counts = counts
+        self.evaluated = evaluated
+
+
+class SearchCancelled(SearchError):
+    """The caller asked the engine to stop: raised by an `on_generation` callback, passed through by the engine."""
+
+
+class DatasetError(SearchError):
+    """An image archive cannot be read or does not serve for training."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Dataset {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class CheckpointError(SearchError):
+    """A training checkpoint is damaged or belongs to another space."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Checkpoint {path}: {reason}. Use another folder to start a new training.")
         self.path = path
         self.reason = reason

@@ -1,0 +1,57 @@
+"""Train a supernet: `python -m search.supernet.training --dataset cifar10.tar.xz --folder runs/fbnet`.
+
+Started again with the same folder it goes on where the last checkpoint stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from search.errors import SearchError
+from search.space.chain import read_chain_space
+from search.supernet.training.dataset import read_dataset
+from search.supernet.training.loop import StepReport, Training
+from search.supernet.training.recipe import Recipe
+
+CATALOGUE = Path(__file__).resolve().parents[2] / "space" / "catalogue"
+
+
+def main() -> int:
+    """Run or resume a training; return the exit code."""
+    arguments = _parser().parse_args()
+    path = Path(arguments.space) if arguments.space.endswith(".json") else CATALOGUE / f"{arguments.space}.json"
+    recipe = Recipe(epochs=arguments.epochs, frozen_epochs=arguments.frozen_epochs)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
+        Training(read_chain_space(path), dataset, recipe, arguments.folder).run(_print)
+    except SearchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m search.supernet.training", description=__doc__)
+    parser.add_argument("--space", default="fbnet-cifar10", help="name of a shipped space, or a space file (.json)")
+    parser.add_argument("--dataset", type=Path, required=True, help="archive with train/<class>/ and test/<class>/")
+    parser.add_argument("--folder", type=Path, required=True, help="where checkpoints are kept")
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="epochs with batch statistics")
+    parser.add_argument("--frozen-epochs", type=int, default=Recipe.frozen_epochs, help="then with frozen statistics")
+    return parser
+
+
+def _print(report: StepReport) -> None:
+    seconds = (report.steps - report.step) * Recipe.batch / report.images_per_s
+    mode = "frozen" if report.frozen else "batch"
+    sys.stdout.write(
+        f"step {report.step}/{report.steps} ({mode} statistics) loss {report.loss:.3f} accuracy {report.accuracy:.3f}"
+        f" {report.images_per_s:.0f} images/s, {seconds / 60:.0f} min left\n"
+    )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Labelled images in memory: read once from an archive with one folder per class, cut into training and validation.
+
+Read by the training loop and by `evaluate`; the archive's layout is `<split>/<class>/<name>.jpg` with the splits
+`train` and `test`.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from search.errors import DatasetError
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images `(n, channels, size, size)` in uint8 and class numbers `(n,)` in int64."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> LabelledImages:
+        """The images of these rows."""
+        return LabelledImages(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test images with the names of the classes in order."""
+
+    classes: tuple[str, ...]
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
+
+
+def read_dataset(archive: Path, *, held_out: int, seed: int) -> Dataset:
+    """Read an image archive and hold `held_out` training images out for validation, drawn with `seed`.
+
+    Raises:
+        DatasetError: the archive is not there, damaged, or lacks a split, classes or enough images.
+    """
+    splits = _read_archive(archive)
+    classes = tuple(sorted({name for rows in splits.values() for name, _ in rows}))
+    if len(classes) < 2 or any(not splits[split] for split in SPLITS):
+        raise DatasetError(str(archive), "needs the folders train/<class>/ and test/<class>/ with two classes or more")
+    train, test = (_stack(splits[split], classes, archive) for split in SPLITS)
+    if not 0 < held_out < len(train):
+        raise DatasetError(str(archive), f"cannot hold {held_out} of {len(train)} training images out for validation")
+    order = np.random.default_rng(seed).permutation(len(train))
+    return Dataset(classes, train.take(order[held_out:]), train.take(order[:held_out]), test)
+
+
+def _read_archive(archive: Path) -> dict[str, list[tuple[str, npt.NDArray[np.uint8]]]]:
+    splits: dict[str, list[tuple[str, npt.NDArray[np.uint8]]]] = {split: [] for split in SPLITS}
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                parts = Path(member.name).parts
+                content = tar.extractfile(member) if member.isfile() and len(parts) >= 3 else None
+                if content is not None and parts[-3] in splits:
+                    splits[parts[-3]].append((parts[-2], _pixels(content.read())))
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise DatasetError(str(archive), f"cannot be read: {error}") from error
+    return splits
+
+
+def _pixels(content: bytes) -> npt.NDArray[np.uint8]:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
+
+
+def _stack(
+    rows: list[tuple[str, npt.NDArray[np.uint8]]], classes: tuple[str, ...], archive: Path
+) -> LabelledImages:
+    sizes = {pixels.shape for _, pixels in rows}
+    if len(sizes) != 1:
+        raise DatasetError(str(archive), f"holds images of different sizes: {sorted(sizes)[:5]}")
+    labels = np.array([classes.index(name) for name, _ in rows], dtype=np.int64)
+    return LabelledImages(np.stack([pixels for _, pixels in rows]), labels)

@@ -1,0 +1,172 @@
+"""The training loop: one path a step, checkpoints, exact resume.
+
+Every random choice is drawn from a generator made of (seed, purpose, step), so that a resumed training takes the
+same steps as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn, optim
+from torch.nn import functional as F
+
+from search.space.architecture import Architecture
+from search.space.base import random_genomes
+from search.space.chain import ChainSpace
+from search.supernet.training.checkpoint import read_checkpoint, write_checkpoint
+from search.supernet.training.dataset import Dataset, LabelledImages
+from search.supernet.training.recipe import Recipe
+from search.supernet.training.statistics import measure_statistics
+from search.supernet.training.supernet import Supernet
+
+_PATHS, _IMAGES, _SHUFFLE, _CALIBRATION = range(4)
+_PADDING = 4
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Where a training stands; `loss` and `accuracy` are of the last step's batch."""
+
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_s: float
+    frozen: bool
+
+
+class Training:
+    """One supernet training in a folder: `run` goes on where the folder's checkpoint stands."""
+
+    def __init__(self, space: ChainSpace, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+        self.space, self.dataset, self.recipe = space, dataset, recipe
+        self.checkpoint = folder / "checkpoint.safetensors"
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(recipe.seed)
+        self.supernet = Supernet(space).to(self.device, memory_format=torch.channels_last)
+        self.optimizer = _optimizer(self.supernet, recipe)
+        self.steps_per_epoch = len(dataset.train) // recipe.batch
+        self.steps = (recipe.epochs + recipe.frozen_epochs) * self.steps_per_epoch
+        self.step = 0
+        if self.checkpoint.exists():
+            progress = read_checkpoint(self.checkpoint, self.supernet, self.optimizer)
+            self.step = int(progress["step"])
+            self.supernet.frozen_statistics = self.step > self._freeze_step
+
+    @property
+    def _freeze_step(self) -> int:
+        return self.recipe.epochs * self.steps_per_epoch
+
+    def run(self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0) -> Supernet:
+        """Train to the end; report about every 50 steps, write a checkpoint every `checkpoint_s` seconds."""
+        written = reported = time.monotonic()
+        self.supernet.train()
+        while self.step < self.steps:
+            if self.step == self._freeze_step:
+                self._save(suffix=".before-freeze")
+                self._freeze()
+            loss, accuracy = self._train_step()
+            self.step += 1
+            now = time.monotonic()
+            if self.step % 50 == 0:
+                speed = 50 * self.recipe.batch / (now - reported)
+                frozen = self.supernet.frozen_statistics
+                on_report(StepReport(self.step, self.steps, loss, accuracy, speed, frozen))
+                reported = now
+            if now - written > checkpoint_s:
+                self._save()
+                written = now
+        self._save()
+        return self.supernet
+
+    def _save(self, suffix: str = "") -> None:
+        path = self.checkpoint.with_name(f"checkpoint{suffix}.safetensors")
+        write_checkpoint(path, self.supernet, self.optimizer, {"step": self.step, "space": self.space.sha256})
+
+    def _train_step(self) -> tuple[float, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.step, self.steps_per_epoch)
+        images, labels = self._batch(self.step)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.supernet(images, self._path(self.step)).float()
+        loss = F.cross_entropy(logits, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.supernet.parameters(), self.recipe.gradient_norm)
+        self.optimizer.step()
+        return loss.item(), (logits.argmax(1) == labels).float().mean().item()
+
+    def _path(self, step: int) -> Architecture:
+        rng = np.random.default_rng([self.recipe.seed, _PATHS, step])
+        if rng.random() < self.recipe.largest_share:
+            return largest(self.space)
+        return self.space.architecture(random_genomes(self.space, 1, rng)[0])
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.recipe.seed, _SHUFFLE, epoch]).permutation(len(self.dataset.train))
+        rows = order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
+        rng = np.random.default_rng([self.recipe.seed, _IMAGES, step])
+        return self._tensors(self.dataset.train.take(rows), rng)
+
+    def _tensors(self, batch: LabelledImages, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        images = torch.from_numpy(augment(batch.images, rng)).to(self.device)
+        return to_input(images), torch.from_numpy(batch.labels).to(self.device)
+
+    def _freeze(self) -> None:
+        """Average every choice's statistics over random paths on training images, then freeze them."""
+        measure_statistics(self.supernet, (self._calibration(number) for number in range(self.recipe.calibration_batches)))
+        self.supernet.frozen_statistics = True
+
+    def _calibration(self, number: int) -> tuple[Tensor, Architecture]:
+        rng = np.random.default_rng([self.recipe.seed, _CALIBRATION, number])
+        images, _ = self._batch(int(rng.integers(self._freeze_step)))
+        return images, self.space.architecture(random_genomes(self.space, 1, rng)[0])
+
+
+def largest(space: ChainSpace) -> Architecture:
+    """The architecture with the most macs in every layer."""
+    return space.architecture(tuple(int(np.argmax([block.macs for block in blocks])) for blocks in space.layers))
+
+
+def to_input(images: Tensor) -> Tensor:
+    """uint8 images `(n, c, h, w)` as the network's input: float32 in [0, 1], channels last in memory."""
+    return images.to(memory_format=torch.channels_last).float().div_(255.0)
+
+
+def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+    """Random shift by up to 4 pixels (zero padding) and random mirroring, `(n, c, s, s)` uint8 to the same."""
+    n, channels, size, _ = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (_PADDING, _PADDING), (_PADDING, _PADDING)))
+    down, right = rng.integers(0, 2 * _PADDING + 1, size=(2, n))
+    mirrored = rng.random(n) < 0.5
+    columns = np.arange(size)
+    columns = np.where(mirrored[:, None], columns[::-1], columns) + right[:, None]
+    rows = np.arange(size) + down[:, None]
+    picked = padded[
+        np.arange(n)[:, None, None, None],
+        np.arange(channels)[:, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]
+    return np.ascontiguousarray(picked)
+
+
+def batches(images: LabelledImages, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Consecutive batches as network inputs and labels."""
+    for start in range(0, len(images), size):
+        rows = slice(start, start + size)
+        yield to_input(torch.from_numpy(images.images[rows])), torch.from_numpy(images.labels[rows])
+
+
+def _optimizer(supernet: Supernet, recipe: Recipe) -> optim.SGD:
+    weights = [parameter for parameter in supernet.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in supernet.parameters() if parameter.ndim == 1]
+    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
