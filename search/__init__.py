@@ -1,1 +1,73 @@
 """The search engine: spaces, supernets, predictors, objectives, evolution, fronts. No HTTP, no SQL, no clock."""
+
+from search.check import check_spec, reachable_ranges
+from search.engine import GenerationReport, run_search
+from search.errors import (
+    ArtefactError,
+    ChoiceError,
+    GenomeError,
+    LimitError,
+    MissingTableError,
+    NoFeasibleCandidateError,
+    NonFiniteObjectiveError,
+    SearchCancelled,
+    SearchError,
+    SearchSizeError,
+    SpaceFileError,
+    SpecError,
+    UnknownObjectiveError,
+    UnknownSpaceError,
+)
+from search.objectives.scores import Scores, score
+from search.objectives.sums import Reach
+from search.predictor.base import Prediction, Predictor
+from search.resources import LatencySource, SearchResources
+from search.result import FrontItem, LatencyEstimate, SearchResult
+from search.space.architecture import Architecture
+from search.space.base import Genomes, Space, count_architectures, random_genomes
+from search.space.chain import ChainSpace, read_chain_space
+from search.space.load import known_spaces, load_space
+from search.spec import OBJECTIVES, Limit, SearchSpec
+
+__all__ = [
+    "OBJECTIVES",
+    "Architecture",
+    "ArtefactError",
+    "ChainSpace",
+    "ChoiceError",
+    "FrontItem",
+    "GenerationReport",
+    "Genomes",
+    "GenomeError",
+    "LatencyEstimate",
+    "LatencySource",
+    "Limit",
+    "LimitError",
+    "MissingTableError",
+    "NoFeasibleCandidateError",
+    "NonFiniteObjectiveError",
+    "Prediction",
+    "Predictor",
+    "Reach",
+    "Scores",
+    "SearchCancelled",
+    "SearchError",
+    "SearchResources",
+    "SearchResult",
+    "SearchSizeError",
+    "SearchSpec",
+    "Space",
+    "SpaceFileError",
+    "SpecError",
+    "UnknownObjectiveError",
+    "UnknownSpaceError",
+    "check_spec",
+    "count_architectures",
+    "known_spaces",
+    "load_space",
+    "random_genomes",
+    "reachable_ranges",
+    "read_chain_space",
+    "run_search",
+    "score",
+]

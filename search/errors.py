@@ -165,7 +165,7 @@ class NonFiniteObjectiveError(SearchError):
         self.evaluated = evaluated
 
 
-class SearchCancelled(SearchError):
+class SearchCancelled(SearchError):  # noqa: N818  a request, not a fault
     """The caller asked the engine to stop: raised by an `on_generation` callback, passed through by the engine."""
 
 

@@ -38,6 +38,12 @@ class GenomeCost(Protocol):
     def highest_total(self) -> float:
         """The largest `total` of any architecture of the space."""
 
+    def lowest_largest(self) -> float:
+        """The smallest `largest` of any architecture of the space."""
+
+    def highest_largest(self) -> float:
+        """The largest `largest` of any architecture of the space."""
+
 
 class Space(Protocol):
     """A named set of architectures behind integer genomes."""

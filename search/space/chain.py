@@ -131,6 +131,14 @@ class BlockCosts:
         """The largest `total` of any architecture of the space."""
         return float(self.fixed.sum() + np.nanmax(self.per_layer, axis=1).sum())
 
+    def lowest_largest(self) -> float:
+        """The smallest `largest` of any architecture of the space."""
+        return float(max(self.fixed.max(), np.nanmin(self.per_layer, axis=1).max()))
+
+    def highest_largest(self) -> float:
+        """The largest `largest` of any architecture of the space."""
+        return float(max(self.fixed.max(), np.nanmax(self.per_layer)))
+
 
 @dataclass(frozen=True)
 class ChainSpace:

@@ -1,0 +1,1 @@
+"""What a search minimises and limits (DESIGN.md, section 2)."""

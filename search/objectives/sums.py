@@ -1,0 +1,50 @@
+"""Objectives that follow exactly from single blocks: sums (macs, params, size, latency) and maxima (peak memory)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from search.space.base import GenomeCost, Genomes
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Smallest and largest value of any architecture of a space; `exact` is False for an estimate."""
+
+    lowest: float
+    highest: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class TotalObjective:
+    """`fixed` plus the sum over blocks."""
+
+    cost: GenomeCost
+    fixed: float = 0.0
+
+    def values(self, genomes: Genomes) -> npt.NDArray[np.float64]:
+        """Natural values, `(n,)`."""
+        return self.cost.total(genomes) + self.fixed
+
+    def reach(self) -> Reach:
+        """Exact."""
+        return Reach(self.cost.lowest_total() + self.fixed, self.cost.highest_total() + self.fixed, exact=True)
+
+
+@dataclass(frozen=True)
+class LargestObjective:
+    """The maximum over blocks."""
+
+    cost: GenomeCost
+
+    def values(self, genomes: Genomes) -> npt.NDArray[np.float64]:
+        """Natural values, `(n,)`."""
+        return self.cost.largest(genomes)
+
+    def reach(self) -> Reach:
+        """Exact."""
+        return Reach(self.cost.lowest_largest(), self.cost.highest_largest(), exact=True)

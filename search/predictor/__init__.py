@@ -1,0 +1,1 @@
+"""Genome -> expected error with an interval (DESIGN.md, section 2)."""

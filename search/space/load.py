@@ -1,0 +1,31 @@
+"""The catalogue: shipped spaces by name.
+
+Called by the service and by benchmarks. A user's own space file is read with `chain.read_chain_space`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.errors import UnknownSpaceError
+from search.space.chain import ChainSpace, read_chain_space
+
+_CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+def known_spaces() -> tuple[str, ...]:
+    """Names of the shipped spaces, sorted."""
+    return tuple(sorted(path.stem for path in _CATALOGUE.glob("*.json")))
+
+
+def load_space(name: str) -> ChainSpace:
+    """Read a shipped space.
+
+    Raises:
+        UnknownSpaceError: no such space; lists the known ones.
+        SpaceFileError: its file is damaged.
+    """
+    # The name is only compared with known ones, never joined to a path as it comes.
+    if name not in known_spaces():
+        raise UnknownSpaceError(name, known_spaces())
+    return read_chain_space(_CATALOGUE / f"{name}.json")
