@@ -10,6 +10,7 @@ from latency_tables.errors import (
 )
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
 from latency_tables.operator_key import OperatorKey, Shape
+from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
 from latency_tables.table import LatencyTable
 
@@ -19,16 +20,20 @@ __all__ = [
     "LatencyTable",
     "LatencyTableError",
     "MeasurementError",
+    "MeasurementPlan",
     "MissingOperatorError",
     "OperatorKey",
     "OperatorKeyError",
+    "PlanEntry",
     "PlanError",
     "Provenance",
     "Shape",
     "TableFileError",
     "format_table",
     "parse_table",
+    "read_plan",
     "read_table",
     "shipped_tables",
+    "write_plan",
     "write_table",
 ]

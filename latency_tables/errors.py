@@ -5,7 +5,7 @@ LatencyTableError
  +-- MissingOperatorError    a table lacks operators that an architecture needs
  +-- TableFileError          a table file cannot be read, is damaged or breaks the format
  +-- PlanError               a measurement plan is damaged or breaks the format
- +-- MeasurementError        the agent could not time a plan
+ +-- MeasurementError        the agent could not time a plan, or its result does not fit the plan
 """
 
 from __future__ import annotations
@@ -49,6 +49,16 @@ class TableFileError(LatencyTableError):
 class PlanError(LatencyTableError):
     """A measurement plan is damaged or breaks the format."""
 
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"Measurement plan, {where}: {reason}")
+        self.where = where
+        self.reason = reason
+
 
 class MeasurementError(LatencyTableError):
-    """The agent could not time a plan."""
+    """The agent could not time a plan, or its result does not fit the plan."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"Measurement, {where}: {reason}")
+        self.where = where
+        self.reason = reason

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from latency_tables.errors import OperatorKeyError, TableFileError
 from latency_tables.operator_key import OperatorKey
 from latency_tables.provenance import Honesty, Kind, Provenance
+from latency_tables.strict_json import parse_object
 from latency_tables.table import LatencyTable, canonical_json
 
 FORMAT = "lutnas-latency-table/1"
@@ -177,24 +178,9 @@ def shipped_tables() -> dict[tuple[str, str], LatencyTable]:
 
 def _json_object(data: bytes, path: str) -> dict[str, Any]:
     try:
-        content = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return parse_object(data)
+    except ValueError as error:
         raise TableFileError(path, f"is not a JSON file, or is cut short: {str(error)[:200]}") from error
-    if not isinstance(content, dict):
-        raise TableFileError(path, "must hold one JSON object.")
-    return content
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"name {next(name for name in names if names.count(name) > 1)[:120]!r} appears twice")
-    return content
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON or a latency may have")
 
 
 def _check_sha256(content: dict[str, Any], path: str) -> None:
