@@ -60,10 +60,9 @@ def test_keys_can_be_sorted(several: list[OperatorKey]) -> None:
 def test_any_text_is_a_key_or_refused(text: str) -> None:
     try:
         key = OperatorKey.parse(text)
-    except OperatorKeyError as error:
-        assert error.text == text
-    else:
-        assert str(key) == text
+    except OperatorKeyError:
+        return
+    assert str(key) == text
 
 
 @pytest.mark.parametrize(
