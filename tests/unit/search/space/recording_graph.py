@@ -1,7 +1,8 @@
-"""A graph that writes nothing down but what costs: an oracle for macs, params and memory that reads no `Convolution`.
+"""A graph that writes nothing down but what costs: an oracle for macs, params and memory.
 
-Sizes follow from the window formula of convolutions, macs and params from the weights handed in, and memory from the
-lifetimes of the values: a value lives from the node that makes it to the last node that reads it.
+It reads channels, kernel, stride and groups of a convolution and none of its costs: sizes follow from the window
+formula, macs from the window of one output, and memory from the lifetimes of the values: a value lives from the node
+that makes it to the last node that reads it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from latency_tables import Shape
 from search.space.architecture import Architecture
-from search.space.blocks.base import Block, Convolution, FoldedConvolution
+from search.space.blocks.base import Convolution
 
 
 @dataclass
@@ -24,22 +25,23 @@ class RecordingGraph:
     macs: int = 0
     params: int = 0
 
-    def convolution(self, x: str, spec: Convolution, weights: FoldedConvolution, *, name: str) -> str:
+    def convolution(self, x: str, spec: Convolution, *, name: str) -> str:
         channels, size, _ = self.shapes[x]
-        out, per_group, kernel, _ = weights.weight.shape
-        assert per_group * spec.groups == channels
-        padding = kernel // 2
-        out_size = (size + 2 * padding - kernel) // spec.stride + 1
-        self.macs += weights.weight.size * out_size * out_size
-        self.params += weights.weight.size + weights.bias.size
-        return self._node((x,), name, (out, out_size, out_size))
+        assert channels == spec.in_channels
+        out_size = (size + 2 * (spec.kernel // 2) - spec.kernel) // spec.stride + 1
+        self._count(spec, outputs=spec.out_channels * out_size * out_size)
+        return self._node((x,), name, (spec.out_channels, out_size, out_size))
 
-    def linear(self, x: str, spec: Convolution, weights: FoldedConvolution, *, name: str) -> str:
-        assert self.shapes[x] == (weights.weight.shape[1], 1, 1)
+    def linear(self, x: str, spec: Convolution, *, name: str) -> str:
+        assert self.shapes[x] == (spec.in_channels, 1, 1)
         assert not spec.relu
-        self.macs += weights.weight.size
-        self.params += weights.weight.size + weights.bias.size
-        return self._node((x,), name, (weights.weight.shape[0], 1, 1))
+        self._count(spec, outputs=spec.out_channels)
+        return self._node((x,), name, (spec.out_channels, 1, 1))
+
+    def _count(self, spec: Convolution, outputs: int) -> None:
+        window = len(range(0, spec.in_channels, spec.groups)) * spec.kernel**2
+        self.macs += outputs * window
+        self.params += spec.out_channels * (window + 1)
 
     def global_average_pool(self, x: str, *, name: str) -> str:
         return self._node((x,), name, (self.shapes[x][0], 1, 1))
@@ -70,18 +72,10 @@ class RecordingGraph:
         return peak
 
 
-def zero_weights(block: Block) -> dict[str, FoldedConvolution]:
-    """Weights of the right shapes under the names that the block's `emit` asks for."""
-    return {
-        part.name: FoldedConvolution(np.zeros(part.weight_shape, np.float32), np.zeros(part.out_channels, np.float32))
-        for part in block.convolutions
-    }
-
-
 def recorded(architecture: Architecture) -> tuple[RecordingGraph, str]:
     """The whole network written to a recording graph, and the name of its last value."""
     graph = RecordingGraph({"image": architecture.blocks[0].in_shape})
     value = "image"
     for position, block in zip(architecture.positions, architecture.blocks, strict=True):
-        value = block.emit(graph, value, zero_weights(block), name=position)
+        value = block.emit(graph, value, name=position)
     return graph, value

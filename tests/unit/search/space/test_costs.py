@@ -16,7 +16,7 @@ from search.space.blocks.inverted_residual import InvertedResidual
 from search.space.blocks.skip import Skip
 from search.space.blocks.stem import Stem
 from search.space.chain import ChainSpace
-from tests.unit.search.space.recording_graph import RecordingGraph, recorded, zero_weights
+from tests.unit.search.space.recording_graph import RecordingGraph, recorded
 
 
 def test_a_network_by_hand(tiny: ChainSpace) -> None:
@@ -71,7 +71,7 @@ def test_shapes_follow_one_another(fbnet: ChainSpace) -> None:
 
 def block_graph(block: Block) -> tuple[RecordingGraph, str]:
     graph = RecordingGraph({"x": block.in_shape})
-    return graph, block.emit(graph, "x", zero_weights(block), name="block")
+    return graph, block.emit(graph, "x", name="block")
 
 
 kernels = st.sampled_from([1, 3, 5, 7])
