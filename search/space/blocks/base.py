@@ -7,12 +7,8 @@ so a new kind of block states that list, its `emit` and its peak memory, and not
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from latency_tables import OperatorKey, Shape
 
@@ -28,6 +24,7 @@ class Convolution:
         shared_name: the shared tensor that holds this weight; smaller convolutions are its leading channels and
             its central kernel positions (once-for-all, Cai et al. 2020, section 3.3).
         in_size: height and width of the input in pixels.
+        normalised: trained with batch norm; otherwise with a bias.
     """
 
     name: str
@@ -39,6 +36,7 @@ class Convolution:
     stride: int = 1
     groups: int = 1
     relu: bool = True
+    normalised: bool = True
 
     @property
     def out_size(self) -> int:
@@ -59,20 +57,15 @@ class Convolution:
         return out * per_group * kernel * kernel + out
 
 
-@dataclass(frozen=True)
-class FoldedConvolution:
-    """Weight `(out, in / groups, k, k)` and bias `(out,)` in float32, batch norm folded in."""
-
-    weight: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-
-
 class Graph(Protocol):
-    """The part of an ONNX graph that blocks write to (`search.supernet.onnx_export`). Values are named by text."""
+    """The part of an ONNX graph that blocks write to (`search.supernet.onnx_graph`).
 
-    def convolution(self, x: str, spec: Convolution, weights: FoldedConvolution, *, name: str) -> str: ...
+    Values are named by text; the graph itself knows where the weights of the convolution `name` come from.
+    """
 
-    def linear(self, x: str, spec: Convolution, weights: FoldedConvolution, *, name: str) -> str: ...
+    def convolution(self, x: str, spec: Convolution, *, name: str) -> str: ...
+
+    def linear(self, x: str, spec: Convolution, *, name: str) -> str: ...
 
     def global_average_pool(self, x: str, *, name: str) -> str: ...
 
@@ -113,8 +106,11 @@ class Block(ABC):
         """
 
     @abstractmethod
-    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
-        """Write the block's nodes behind value `x`; return the name of the output value."""
+    def emit(self, graph: Graph, x: str, *, name: str) -> str:
+        """Write the block's nodes behind value `x`; return the name of the output value.
+
+        `name` is the block's position; its convolutions are named `<position>/<convolution>`.
+        """
 
     @property
     def macs(self) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latency_tables import OperatorKey, Shape
-from search.space.blocks.base import Block, Convolution, FoldedConvolution, Graph, activation_bytes
+from search.space.blocks.base import Block, Convolution, Graph, activation_bytes
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Head(Block):
         channels, size, _ = self.in_shape
         return (
             Convolution("hidden", "hidden", channels, self.hidden_channels, size),
-            Convolution("classifier", "classifier", self.hidden_channels, self.classes, 1, relu=False),
+            Convolution("classifier", "classifier", self.hidden_channels, self.classes, 1, relu=False, normalised=False),
         )
 
     @property
@@ -40,8 +39,8 @@ class Head(Block):
         moments = ((self.in_shape, hidden), (hidden, pooled), (pooled, self.out_shape))
         return max(activation_bytes(*moment) for moment in moments)
 
-    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
+    def emit(self, graph: Graph, x: str, *, name: str) -> str:
         hidden, classifier = self.convolutions
-        y = graph.convolution(x, hidden, weights["hidden"], name=f"{name}/hidden")
+        y = graph.convolution(x, hidden, name=f"{name}/hidden")
         y = graph.global_average_pool(y, name=f"{name}/pool")
-        return graph.linear(y, classifier, weights["classifier"], name=f"{name}/classifier")
+        return graph.linear(y, classifier, name=f"{name}/classifier")

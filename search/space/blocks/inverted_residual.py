@@ -6,11 +6,10 @@ ShuffleNet, Zhang et al. 2018).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latency_tables import OperatorKey, Shape
-from search.space.blocks.base import Block, Convolution, FoldedConvolution, Graph, activation_bytes
+from search.space.blocks.base import Block, Convolution, Graph, activation_bytes
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,12 @@ class InvertedResidual(Block):
             moments.append(activation_bytes(self.in_shape, self.out_shape, self.out_shape))
         return max(moments)
 
-    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
+    def emit(self, graph: Graph, x: str, *, name: str) -> str:
         expand, depthwise, project = self.convolutions
-        y = graph.convolution(x, expand, weights["expand"], name=f"{name}/expand")
+        y = graph.convolution(x, expand, name=f"{name}/expand")
         if self.groups > 1:
             wide = (expand.out_channels, expand.out_size, expand.out_size)
             y = graph.channel_shuffle(y, wide, self.groups, name=f"{name}/shuffle")
-        y = graph.convolution(y, depthwise, weights["depthwise"], name=f"{name}/depthwise")
-        y = graph.convolution(y, project, weights["project"], name=f"{name}/project")
+        y = graph.convolution(y, depthwise, name=f"{name}/depthwise")
+        y = graph.convolution(y, project, name=f"{name}/project")
         return graph.add(x, y, name=f"{name}/add") if self.has_identity else y

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latency_tables import OperatorKey, Shape
-from search.space.blocks.base import Block, Convolution, FoldedConvolution, Graph, activation_bytes
+from search.space.blocks.base import Block, Convolution, Graph, activation_bytes
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Skip(Block):
     def peak_activation_bytes(self) -> int:
         return activation_bytes(self.in_shape) if self.is_identity else activation_bytes(self.in_shape, self.out_shape)
 
-    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
+    def emit(self, graph: Graph, x: str, *, name: str) -> str:
         if self.is_identity:
             return x
-        return graph.convolution(x, self.convolutions[0], weights["reshape"], name=f"{name}/reshape")
+        return graph.convolution(x, self.convolutions[0], name=f"{name}/reshape")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latency_tables import OperatorKey, Shape
-from search.space.blocks.base import Block, Convolution, FoldedConvolution, Graph, activation_bytes
+from search.space.blocks.base import Block, Convolution, Graph, activation_bytes
 
 
 @dataclass(frozen=True)
@@ -35,5 +34,5 @@ class Stem(Block):
     def peak_activation_bytes(self) -> int:
         return activation_bytes(self.in_shape, self.out_shape)
 
-    def emit(self, graph: Graph, x: str, weights: Mapping[str, FoldedConvolution], *, name: str) -> str:
-        return graph.convolution(x, self.convolutions[0], weights["stem"], name=f"{name}/stem")
+    def emit(self, graph: Graph, x: str, *, name: str) -> str:
+        return graph.convolution(x, self.convolutions[0], name=f"{name}/stem")

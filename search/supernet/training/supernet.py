@@ -28,6 +28,7 @@ from search.supernet.training.depthwise import depthwise
 
 BATCH_NORM_EPS = 1e-5
 BATCH_NORM_MOMENTUM = 0.05
+_CLASSIFIER_SD = 0.01
 
 
 class ChoiceNorm(nn.Module):
@@ -70,12 +71,16 @@ class Position(nn.Module):
         for block in blocks:
             for spec in block.convolutions:
                 self._widen(spec)
-                if isinstance(block, Head) and spec.name == "classifier":
+                if not spec.normalised:
                     self.biases[_key(spec.shared_name)] = nn.Parameter(torch.zeros(spec.out_channels))
                 else:
                     self.norms[norm_name(block.label, spec.name)] = ChoiceNorm(spec.out_channels)
-        for weight in self.weights.values():
-            nn.init.kaiming_normal_(weight, mode="fan_out" if weight.shape[1] > 1 else "fan_in", nonlinearity="relu")
+        for name, weight in self.weights.items():
+            if name in self.biases:
+                nn.init.normal_(weight, std=_CLASSIFIER_SD)
+            else:
+                mode = "fan_out" if weight.shape[1] > 1 else "fan_in"
+                nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
 
     def _widen(self, spec: Convolution) -> None:
         key = _key(spec.shared_name)
@@ -83,6 +88,10 @@ class Position(nn.Module):
         if key in self.weights:
             shape = tuple(max(sizes) for sizes in zip(shape, self.weights[key].shape, strict=True))  # type: ignore[assignment]
         self.weights[key] = nn.Parameter(torch.empty(shape))
+
+    def choice_norms(self) -> list[tuple[str, ChoiceNorm]]:
+        """Norms by `<block label>/<convolution>`."""
+        return [(name, norm) for name, norm in self.norms.items() if isinstance(norm, ChoiceNorm)]
 
     def weight(self, spec: Convolution) -> Tensor:
         """The shared tensor cut to one convolution, `spec.weight_shape`."""

@@ -1,0 +1,43 @@
+"""Error of exported networks on images, with onnxruntime: what a user's device computes is what is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One network on labelled images: `error` is a fraction, `cross_entropy` a mean in nats."""
+
+    error: float
+    cross_entropy: float
+
+
+def evaluate_onnx(
+    model: bytes, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], *, batch: int = 250, threads: int = 1
+) -> Evaluation:
+    """Run an exported network on uint8 images `(n, c, s, s)` and compare with `labels` `(n,)`."""
+    logits = run_onnx(model, images, batch=batch, threads=threads).astype(np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    wrong = logits.argmax(axis=1) != labels
+    return Evaluation(float(wrong.mean()), float(-log_probability[np.arange(len(labels)), labels].mean()))
+
+
+def run_onnx(
+    model: bytes, images: npt.NDArray[np.uint8], *, batch: int = 250, threads: int = 1
+) -> npt.NDArray[np.float32]:
+    """Logits `(n, classes)` of an exported network for uint8 images `(n, c, s, s)`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    outputs = []
+    for start in range(0, len(images), batch):
+        inputs = {"image": images[start : start + batch].astype(np.float32) / np.float32(255.0)}
+        outputs.append(session.run(None, inputs)[0])
+    return np.concatenate(outputs)

@@ -1,0 +1,1 @@
+"""Training of supernets in PyTorch (extra `train`): the only place that imports torch."""
