@@ -1,0 +1,76 @@
+"""Documents keep their form: every source that the code names is listed once, decisions are short and numbered."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.architecture.sources import PACKAGES, ROOT, name_of
+
+CITATION = re.compile(r"\b([A-Z][a-z]+) et al\.,?\s+(?:(?:ICLR|NeurIPS|CVPR|ICCV|ECCV)\s+)?\(?(\d{4})")
+SOURCES = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def citations(text: str) -> set[tuple[str, str]]:
+    """First authors and years of what a text cites as `Name et al. 2020`."""
+    return {(match[1], match[2]) for match in CITATION.finditer(text)}
+
+
+def test_every_cited_paper_is_a_source() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    cited = {
+        (author, year, name_of(path))
+        for path in (*files, *DECISIONS)
+        for author, year in citations(path.read_text(encoding="utf-8"))
+    }
+    assert cited
+    listed = citations(SOURCES)
+    assert sorted(item for item in cited if item[:2] not in listed) == []
+
+
+def test_every_doi_stands_once() -> None:
+    dois = re.findall(r"\[(10\.\d{4,}/[^\]]+)\]\(https://doi\.org/([^)]+)\)", SOURCES)
+    assert len(dois) > 10
+    assert all(shown == linked for shown, linked in dois)
+    assert len({shown.lower() for shown, _ in dois}) == len(dois)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NSGA-II (Deb et al. 2002)", {("Deb", "2002")}),
+        ("(Lee et al., NeurIPS 2021)", {("Lee", "2021")}),
+        ("(Lee et al.,\n    2021)", {("Lee", "2021")}),
+        ("et al. 2002", set()),
+    ],
+)
+def test_citations_are_seen(text: str, expected: set[tuple[str, str]]) -> None:
+    assert citations(text) == expected
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+def test_a_decision_has_its_three_parts_on_one_page(path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith(f"# {path.name[:4]}: ")
+    assert [line for line in lines if line.startswith("## ")] == ["## Context", "## Decision", "## Consequences"]
+    assert len(lines) < 40
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert text.startswith("# Changelog\n")
+    assert "\n## [Unreleased]\n" in text
+    assert set(re.findall(r"^### (.+)$", text, flags=re.MULTILINE)) <= {
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    }
