@@ -24,7 +24,9 @@ class Head(Block):
         channels, size, _ = self.in_shape
         return (
             Convolution("hidden", "hidden", channels, self.hidden_channels, size),
-            Convolution("classifier", "classifier", self.hidden_channels, self.classes, 1, relu=False, normalised=False),
+            Convolution(
+                "classifier", "classifier", self.hidden_channels, self.classes, 1, relu=False, normalised=False
+            ),
         )
 
     @property
