@@ -8,7 +8,9 @@ from latency_tables.errors import (
     PlanError,
     TableFileError,
 )
+from latency_tables.estimate import estimate_table
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
+from latency_tables.measurement import MeasureOptions, measure_plan, time_models
 from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
@@ -19,6 +21,7 @@ __all__ = [
     "Kind",
     "LatencyTable",
     "LatencyTableError",
+    "MeasureOptions",
     "MeasurementError",
     "MeasurementPlan",
     "MissingOperatorError",
@@ -29,11 +32,14 @@ __all__ = [
     "Provenance",
     "Shape",
     "TableFileError",
+    "estimate_table",
     "format_table",
+    "measure_plan",
     "parse_table",
     "read_plan",
     "read_table",
     "shipped_tables",
+    "time_models",
     "write_plan",
     "write_table",
 ]

@@ -60,7 +60,7 @@ class _HonestyPart(_Part):
     within_5: Fraction
     within_10: Fraction
     kendall_tau: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None
-    interval_coverage: Fraction
+    interval_coverage: Fraction | None
     repeatability_mape: Error
     repeatability_within_10: Fraction
 

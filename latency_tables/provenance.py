@@ -50,7 +50,7 @@ class Honesty:
         mape: mean of |predicted - measured| / measured.
         within_5: share of networks predicted within 5 %; `within_10` within 10 %.
         kendall_tau: rank agreement of predicted and measured; None when it is undefined (all equal).
-        interval_coverage: share of measured latencies inside the table's 90 % interval.
+        interval_coverage: share of measured latencies inside the table's 90 % interval; None when it has none.
         repeatability_mape: the same networks measured twice, second half of the runs against the first: the floor
             below which no table can get. Half the runs are noisier than all of them, so the floor is a little high.
         repeatability_within_10: share of networks whose two halves agree within 10 %.
@@ -61,6 +61,6 @@ class Honesty:
     within_5: float
     within_10: float
     kendall_tau: float | None
-    interval_coverage: float
+    interval_coverage: float | None
     repeatability_mape: float
     repeatability_within_10: float

@@ -1,0 +1,114 @@
+"""Measurement: the agent run from Python, and its result checked against the plan.
+
+Part `latency_tables/` of the way of the data (DESIGN.md, section 2). Called by `lutnas measure` and by `estimate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from latency_tables import agent
+from latency_tables.errors import MeasurementError
+from latency_tables.plan import MeasurementPlan, write_plan
+
+MeasureOptions = agent.Options
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Milliseconds = Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+def measure_plan(plan: bytes, options: MeasureOptions, on_progress: agent.Progress | None = None) -> dict[str, Any]:
+    """Time every model of a plan zip on this machine (`agent.measure_plan`).
+
+    Raises:
+        MeasurementError: the plan is damaged, a model cannot be run, or the clock is broken.
+    """
+    try:
+        return agent.measure_plan(plan, options, on_progress)
+    except agent.AgentError as error:
+        raise MeasurementError(error.where, error.reason) from error
+
+
+def time_models(models: Sequence[bytes], options: MeasureOptions) -> list[float]:
+    """Latency in ms of each ONNX model, measured in turns.
+
+    Raises:
+        MeasurementError: a model cannot be run, or the clock is broken.
+    """
+    try:
+        return agent.time_models(models, options)
+    except agent.AgentError as error:
+        raise MeasurementError(error.where, error.reason) from error
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Timing(_Part):
+    """One model's time; the halves are medians over the odd and over the even rounds."""
+
+    ms: Milliseconds
+    first_half_ms: Milliseconds
+    second_half_ms: Milliseconds
+    rounds: Count
+    runs: Count
+
+
+class Machine(BaseModel):
+    """What the agent could read about the machine; more fields may come, and are not used here."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    processor: Text
+    board: Text | None = None
+    architecture: Text
+    cores: Count | None
+    features: Annotated[list[Text], Field(max_length=100)]
+    frequency_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    governor: Text | None
+    os: Text
+
+
+class Measurement(_Part):
+    """The agent's result, checked."""
+
+    format: Literal["lutnas-measurement/1"]
+    plan_sha256: Text
+    space: Text
+    machine: Machine
+    runtime: Text
+    runtime_version: Text
+    threads: Count
+    batch: Count
+    precision: Text
+    rounds: Count
+    statistic: Text
+    date: Text
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    entries: Annotated[dict[str, Timing], Field(min_length=1)]
+
+
+def check_measurement(result: Mapping[str, Any], plan: MeasurementPlan) -> Measurement:
+    """The agent's result as a typed value, certain to be about this plan and all of it.
+
+    Raises:
+        MeasurementError: a field is missing or wrong, a time is not finite and above 0, the result is of another plan.
+    """
+    try:
+        measurement = Measurement.model_validate(dict(result))
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        listed = "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in faults[:20])
+        raise MeasurementError("result", listed) from error
+    sha256 = hashlib.sha256(write_plan(plan)).hexdigest()
+    if measurement.plan_sha256 != sha256 or set(measurement.entries) != {entry.name for entry in plan.entries}:
+        raise MeasurementError(
+            "result", f"is of plan {measurement.plan_sha256[:64]}, not of {sha256}. Measure the present plan again."
+        )
+    return measurement
