@@ -1,0 +1,93 @@
+"""Small plans, results and tables that the tests of `latency_tables` share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from latency_tables import LatencyTable, MeasurementPlan, OperatorKey, PlanEntry, Provenance, write_plan
+
+SKIP = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
+STEM = OperatorKey("stem", (3, 32, 32), (16, 32, 32), (("kernel", 3), ("stride", 1)))
+
+
+def convolution_onnx(channels: int, *, element: int = TensorProto.FLOAT) -> bytes:
+    """One 3x3 convolution of an 8x8 image with a dynamic batch."""
+    weight = np.full((channels, channels, 3, 3), 0.01, dtype=np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "weight"], ["y"], pads=[1, 1, 1, 1])],
+        "convolution",
+        [helper.make_tensor_value_info("image", element, ["n", channels, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def convolution_key(channels: int) -> OperatorKey:
+    return OperatorKey("convolution", (channels, 8, 8), (channels, 8, 8), (("kernel", 3),))
+
+
+@pytest.fixture
+def provenance() -> Provenance:
+    return Provenance(
+        "my-board", "Cortex-A72", "onnxruntime", "1.32.0", 1, 1, "float32", 40, "median", "2026-11-22", "here", "measured"
+    )
+
+
+@pytest.fixture
+def table(provenance: Provenance) -> LatencyTable:
+    """A table with one row (2 ms), a covered stem and 1.5 ms fixed."""
+    return LatencyTable("my-board", "tiny", 1.5, frozenset({STEM}), {SKIP: 2.0}, provenance)
+
+
+@pytest.fixture
+def plan() -> MeasurementPlan:
+    """Three convolutions with models that run, the last one as a network."""
+    roles = {4: "operator", 8: "operator", 16: "network"}
+    return MeasurementPlan(
+        "tiny",
+        tuple(
+            PlanEntry(f"conv-{n}", (convolution_key(min(n, 8)),), convolution_onnx(n), role)  # type: ignore[arg-type]
+            for n, role in roles.items()
+        ),
+    )
+
+
+@pytest.fixture
+def result_for() -> Callable[[MeasurementPlan, dict[str, float]], dict[str, Any]]:
+    """Makes the result that the agent would return for these times in ms."""
+    return _result
+
+
+def _result(plan: MeasurementPlan, times_ms: dict[str, float]) -> dict[str, Any]:
+    entries = {
+        name: {"ms": ms, "first_half_ms": ms, "second_half_ms": 1.02 * ms, "rounds": 20, "runs": 3}
+        for name, ms in times_ms.items()
+    }
+    machine = {
+        "processor": "AMD EPYC", "board": None, "architecture": "x86_64", "cores": 2, "features": ["avx2"],
+        "frequency_mhz": None, "governor": None, "os": "Linux 6", "python": "3.11.7",
+    }  # fmt: skip
+    return {
+        "format": "lutnas-measurement/1",
+        "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
+        "space": plan.space,
+        "machine": machine,
+        "runtime": "onnxruntime",
+        "runtime_version": "1.32.0",
+        "threads": 1,
+        "batch": 1,
+        "precision": "float32",
+        "rounds": 20,
+        "statistic": "median",
+        "date": "2026-11-22T10:00:00+00:00",
+        "seconds": 3.0,
+        "entries": entries,
+    }
