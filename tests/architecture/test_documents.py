@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.architecture.sources import PACKAGES, ROOT, name_of
+from tests.architecture.sources import FOLDERS, PACKAGES, ROOT, name_of
 
 CITATION = re.compile(r"\b([A-Z][a-z]+) et al\.,?\s+(?:(?:ICLR|NeurIPS|CVPR|ICCV|ECCV)\s+)?\(?(\d{4})")
 SOURCES = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -48,6 +48,14 @@ def test_every_doi_stands_once() -> None:
 )
 def test_citations_are_seen(text: str, expected: set[tuple[str, str]]) -> None:
     assert citations(text) == expected
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = "|".join((*FOLDERS, "docs", "docker", r"\.ci"))
+    named = set(re.findall(rf"(?<![\w/.])((?:{folders})/[\w./-]*)(?![\w<])", text))
+    assert len(named) > 8
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
