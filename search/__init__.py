@@ -10,6 +10,7 @@ from search.errors import (
     MissingTableError,
     NoFeasibleCandidateError,
     NonFiniteObjectiveError,
+    PredictorError,
     SearchCancelled,
     SearchError,
     SearchSizeError,
@@ -21,6 +22,7 @@ from search.errors import (
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.predictor.base import Prediction, Predictor
+from search.predictor.error_predictor import ErrorPredictor
 from search.resources import LatencySource, SearchResources
 from search.result import FrontItem, LatencyEstimate, SearchResult
 from search.space.architecture import Architecture
@@ -35,6 +37,7 @@ __all__ = [
     "ArtefactError",
     "ChainSpace",
     "ChoiceError",
+    "ErrorPredictor",
     "FrontItem",
     "GenerationReport",
     "Genomes",
@@ -48,6 +51,7 @@ __all__ = [
     "NonFiniteObjectiveError",
     "Prediction",
     "Predictor",
+    "PredictorError",
     "Reach",
     "Scores",
     "SearchCancelled",

@@ -13,6 +13,7 @@ SearchError
  |    +-- SearchSizeError        population or generations out of range
  |    +-- ChoiceError            objectives or devices empty or named twice
  |    +-- LimitError             a limit contradicts itself or cannot be reached
+ +-- PredictorError         evaluations that no predictor can be fitted on
  +-- NoFeasibleCandidateError  the search ended without one candidate that keeps all limits
  +-- NonFiniteObjectiveError   too many candidates with an objective that is not a number
  +-- SearchCancelled           the caller asked the engine to stop
@@ -59,6 +60,10 @@ class ArtefactError(SearchError):
         super().__init__(f"Supernet artefact {path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class PredictorError(SearchError):
+    """Evaluations that no predictor can be fitted on."""
 
 
 class SpecError(SearchError):
