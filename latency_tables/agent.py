@@ -197,6 +197,7 @@ def _time_all(
             pace.step()
         rounds_done += 1
         round_s = (time.monotonic() - measured_from) / rounds_done
+    pace.step(0)  # there may be fewer rounds than the last call told
     return {model.name: _summary(model) for model in models}
 
 
@@ -217,9 +218,9 @@ class _Pace:
         self._finish = now + (self._rounds - rounds_done) * round_s
         return self._rounds
 
-    def step(self) -> None:
-        """Count one sample."""
-        self._done += 1
+    def step(self, samples: int = 1) -> None:
+        """Count samples and tell the progress."""
+        self._done += samples
         if self._on_progress is not None:
             left_s = max(0.0, self._finish - time.monotonic())
             self._on_progress(self._done, self._models * (1 + self._rounds), left_s)
@@ -367,10 +368,8 @@ def _read_text(path: Path) -> str | None:
 
 
 def _print_progress(done: int, total: int, seconds_left: float) -> None:
-    if done < total and done % max(total // 100, 1):
-        return
-    end = "\n" if done == total else ""
-    print(f"\r{100 * done // total:3d} %  {seconds_left:4.0f} s left ", end=end, file=sys.stderr, flush=True)
+    if done == total or done % max(total // 100, 1) == 0:
+        print(f"\r{100 * done // total:3d} %  {seconds_left:4.0f} s left ", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -390,7 +389,7 @@ def main() -> int:
     except (AgentError, OSError) as error:
         print(f"agent: {error}", file=sys.stderr)
         return 1
-    print(f"Measured {len(result['entries'])} models in {result['seconds']:.0f} s: {arguments.out}")
+    print(f"\nMeasured {len(result['entries'])} models in {result['seconds']:.0f} s: {arguments.out}")
     return 0
 
 

@@ -35,9 +35,25 @@ def convolution_key(channels: int) -> OperatorKey:
 
 
 @pytest.fixture
+def make_onnx() -> Callable[..., bytes]:
+    return convolution_onnx
+
+
+@pytest.fixture
 def provenance() -> Provenance:
     return Provenance(
-        "my-board", "Cortex-A72", "onnxruntime", "1.32.0", 1, 1, "float32", 40, "median", "2026-11-22", "here", "measured"
+        "my-board",
+        "Cortex-A72",
+        "onnxruntime",
+        "1.32.0",
+        1,
+        1,
+        "float32",
+        40,
+        "median",
+        "2026-11-22",
+        "here",
+        "measured",
     )
 
 

@@ -56,7 +56,9 @@ def test_sha256_does_not_depend_on_the_order_of_rows(table: LatencyTable) -> Non
     assert forward.sha256 == backward.sha256
 
 
-@pytest.mark.parametrize("change", [{"fixed_ms": 1.6}, {"space": "other"}, {"interval": 0.1}, {"operator_ms": {SKIP: 2.1}}])
+@pytest.mark.parametrize(
+    "change", [{"fixed_ms": 1.6}, {"space": "other"}, {"interval": 0.1}, {"operator_ms": {SKIP: 2.1}}]
+)
 def test_sha256_depends_on_everything(table: LatencyTable, change: dict[str, object]) -> None:
     assert dataclasses.replace(table, **change).sha256 != table.sha256  # type: ignore[arg-type]
 

@@ -1,0 +1,274 @@
+"""The measuring agent, on models that run and on all that can be wrong with a plan or a machine."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto
+
+from latency_tables import (
+    MeasurementError,
+    MeasurementPlan,
+    MeasureOptions,
+    PlanEntry,
+    agent,
+    measure_plan,
+    time_models,
+    write_plan,
+)
+
+QUICK = MeasureOptions(budget_s=0.05)
+
+
+def test_a_plan_is_measured(plan: MeasurementPlan) -> None:
+    result = measure_plan(write_plan(plan), QUICK)
+    assert set(result["entries"]) == {"conv-4", "conv-8", "conv-16"}
+    for timing in result["entries"].values():
+        assert 0 < timing["ms"] < 1000
+        assert min(timing["first_half_ms"], timing["second_half_ms"]) <= timing["ms"] * 1.1
+        assert timing["rounds"] >= agent.FEWEST_ROUNDS
+        assert timing["rounds"] % 2 == 0
+    assert (result["threads"], result["batch"], result["precision"]) == (1, 1, "float32")
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_models_of_very_different_cost_are_told_apart(make_onnx: Callable[..., bytes]) -> None:
+    small, large = time_models([make_onnx(2), make_onnx(96)], QUICK)
+    assert large > 5 * small
+
+
+def test_every_round_measures_every_model_in_a_new_order(
+    plan: MeasurementPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    sample = agent._Model.sample
+
+    def recording(self: agent._Model, threads: int) -> None:
+        seen.append(self.name)
+        sample(self, threads)
+
+    monkeypatch.setattr(agent._Model, "sample", recording)
+    result = measure_plan(write_plan(plan), QUICK)
+    rounds = [tuple(seen[start : start + 3]) for start in range(0, len(seen), 3)]
+    assert len(rounds) == result["rounds"]
+    assert all(set(order) == set(result["entries"]) for order in rounds)
+    assert len(set(rounds)) > 1
+
+
+def test_progress_ends_with_all_done_and_nothing_left(plan: MeasurementPlan) -> None:
+    calls: list[tuple[int, int, float]] = []
+    measure_plan(write_plan(plan), QUICK, lambda *call: calls.append(call))
+    assert [done for done, _, _ in calls[:-1]] == list(range(1, len(calls)))
+    done, total, left_s = calls[-1]
+    assert done == total
+    assert left_s == 0
+    assert all(left >= 0 for _, _, left in calls)
+
+
+def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock on which every run takes 10 ms, 1 s is enough for 16 rounds of 2 models with 3 runs each."""
+    clock = FakeClock(monkeypatch, run_s=0.01)
+    named = [("a", make_onnx(2)), ("b", make_onnx(2))]
+    entries = agent._time_all(named, agent.Options(budget_s=1.0), None)
+    assert entries["a"]["rounds"] in (14, 16)
+    assert clock.now <= 1.0
+    assert entries["a"]["ms"] == pytest.approx(10.0)
+
+
+def test_a_budget_too_small_still_gives_the_fewest_rounds(
+    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeClock(monkeypatch, run_s=5.0)
+    assert agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0), None)["a"]["rounds"] == 4
+
+
+def test_a_drifting_machine_shows_in_both_halves_alike(
+    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeClock(monkeypatch, run_s=0.01, slowdown=1.01)
+    timing = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0), None)["a"]
+    assert timing["second_half_ms"] == pytest.approx(timing["first_half_ms"], rel=0.05)
+
+
+class FakeClock:
+    """A clock that only runs of models move."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, run_s: float, slowdown: float = 1.0) -> None:
+        self.now = 0.0
+        self.run_s, self.slowdown = run_s, slowdown
+        monkeypatch.setattr(agent.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(agent.time, "perf_counter_ns", self.tick)
+        self.starting = True
+
+    def tick(self) -> int:
+        if not self.starting:
+            self.now += self.run_s
+            self.run_s *= self.slowdown
+        self.starting = not self.starting
+        return round(self.now * 1e9)
+
+
+@pytest.mark.parametrize("step_ns", [0, -5_000_000])
+def test_a_clock_that_stands_or_runs_back_is_an_error(
+    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, step_ns: int
+) -> None:
+    times = itertools.count(10**12, step_ns) if step_ns else itertools.repeat(10**12)
+    monkeypatch.setattr(agent.time, "perf_counter_ns", lambda: next(times))
+    with pytest.raises(MeasurementError, match=r"model 0: a run took .* which cannot be"):
+        time_models([make_onnx(2)], QUICK)
+
+
+def test_models_that_memory_has_no_room_for_are_opened_anew(
+    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_session = agent._open_session
+
+    def counting(name: str, onnx: bytes, threads: int) -> object:
+        opened.append(name)
+        return open_session(name, onnx, threads)
+
+    sizes = itertools.count(0, 10)
+    monkeypatch.setattr(agent, "_resident_bytes", lambda: next(sizes))
+    monkeypatch.setattr(agent, "_open_session", counting)
+    entries = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=0.01, most_open_bytes=5), None)
+    assert len(opened) == 1 + entries["a"]["rounds"]
+
+
+@pytest.mark.parametrize("onnx", [b"not a model", b"\x00" * 100])
+def test_a_model_that_does_not_open_is_named(onnx: bytes) -> None:
+    with pytest.raises(MeasurementError, match="model 0: onnxruntime cannot open the model"):
+        time_models([onnx], QUICK)
+
+
+def test_a_model_with_another_input_is_refused(make_onnx: Callable[..., bytes]) -> None:
+    with pytest.raises(MeasurementError, match="model 0"):
+        time_models([make_onnx(2, element=TensorProto.DOUBLE)], QUICK)
+
+
+@pytest.mark.parametrize(("threads", "budget_s"), [(0, 1.0), (257, 1.0), (1, 0.0), (1, float("nan")), (1, 1e9)])
+def test_senseless_options_are_refused(threads: int, budget_s: float) -> None:
+    with pytest.raises(agent.AgentError, match="allowed"):
+        MeasureOptions(threads, budget_s)
+
+
+def test_the_agent_reads_what_write_plan_writes(plan: MeasurementPlan) -> None:
+    space, models = agent.read_models(write_plan(plan))
+    assert space == "tiny"
+    assert models == [(entry.name, entry.onnx) for entry in plan.entries]
+
+
+def test_the_agent_refuses_a_damaged_plan(plan: MeasurementPlan) -> None:
+    data = write_plan(plan)
+    for length in range(0, len(data), 501):
+        with pytest.raises(agent.AgentError):
+            agent.read_models(data[:length])
+    for position in range(0, len(data), 53):
+        flipped = bytearray(data)
+        flipped[position] ^= 0x01
+        try:
+            _, models = agent.read_models(bytes(flipped))
+        except agent.AgentError:
+            continue
+        assert [onnx for _, onnx in models] == [entry.onnx for entry in plan.entries]
+
+
+def test_the_agent_refuses_a_plan_that_unpacks_too_large(
+    plan: MeasurementPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "LARGEST_PLAN_BYTES", 100)
+    with pytest.raises(agent.AgentError, match="unpacks to more than 100 bytes"):
+        agent.read_models(write_plan(plan))
+
+
+def test_the_agent_runs_alone_as_a_program(plan: MeasurementPlan, tmp_path: Path) -> None:
+    shutil.copy(agent.__file__, tmp_path / "agent.py")
+    (tmp_path / "plan.zip").write_bytes(write_plan(plan))
+    command = [sys.executable, "-I", "agent.py", "--plan", "plan.zip", "--out", "result.json", "--budget-s", "0.05"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads((tmp_path / "result.json").read_text())["entries"]) == {"conv-4", "conv-8", "conv-16"}
+    assert "100 %" in done.stderr
+    assert "Measured 3 models" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plan", "absent.zip", "--out", "r.json"], "absent.zip"),
+        (["--plan", "broken.zip", "--out", "r.json"], "agent: plan: is not a zip file"),
+        (["--plan", "broken.zip", "--out", "r.json", "--threads", "0"], "agent: threads: is 0"),
+    ],
+)
+def test_the_program_says_what_is_wrong(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.zip").write_bytes(b"PK nothing")
+    monkeypatch.setattr(sys, "argv", ["agent.py", *arguments])
+    assert agent.main() == 1
+    assert message in capsys.readouterr().err
+    assert not Path("r.json").exists()
+
+
+def test_this_machine_is_described() -> None:
+    machine = agent.describe_machine()
+    assert machine["processor"]
+    assert machine["cores"] >= 1
+    assert machine["architecture"]
+
+
+def test_an_arm_board_is_described(tmp_path: Path) -> None:
+    files = {
+        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd crc32\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n",
+        "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1500000\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    machine = agent.describe_machine(tmp_path)
+    assert machine["processor"] == "Arm Cortex-A72"
+    assert machine["board"] == "Raspberry Pi 4 Model B Rev 1.4"
+    assert (machine["frequency_mhz"], machine["governor"]) == (1500.0, "ondemand")
+    assert machine["features"] == ["asimd"]
+
+
+def test_a_machine_that_tells_nothing_is_described_as_unknown(tmp_path: Path) -> None:
+    machine = agent.describe_machine(tmp_path)
+    assert (machine["board"], machine["frequency_mhz"], machine["governor"]) == (None, None, None)
+    assert machine["features"] == []
+    assert machine["processor"]
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        ("model name\t: AMD EPYC\nmodel name\t: AMD EPYC\n", "AMD EPYC"),
+        (
+            "CPU implementer : 0x41\nCPU part : 0xd05\nCPU part : 0xd05\nCPU part : 0xd41\n",
+            "Arm Cortex-A55 + Arm Cortex-A78",
+        ),
+        ("CPU implementer : 0x41\nCPU part : 0xfff\n", "Arm part 0xfff"),
+    ],
+)
+def test_processors_are_named(cpuinfo: str, name: str) -> None:
+    assert agent.processor_name(cpuinfo) == name
+
+
+def test_an_operator_may_stand_in_several_models(plan: MeasurementPlan) -> None:
+    twin = PlanEntry("twin", plan.entries[0].operator_keys, plan.entries[0].onnx, "operator")
+    result = measure_plan(write_plan(MeasurementPlan("tiny", (*plan.entries, twin))), QUICK)
+    assert "twin" in result["entries"]

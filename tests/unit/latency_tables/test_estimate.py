@@ -1,0 +1,187 @@
+"""From a result of the agent to a table and its honesty figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latency_tables import (
+    MeasurementError,
+    MeasurementPlan,
+    MeasureOptions,
+    OperatorKey,
+    PlanEntry,
+    estimate_table,
+    format_table,
+    measure_plan,
+    parse_table,
+    write_plan,
+)
+
+ResultFor = Callable[[MeasurementPlan, dict[str, float]], dict[str, Any]]
+
+KEYS = tuple(OperatorKey("block", (n, 8, 8), (n, 8, 8), (("kernel", 3),)) for n in range(1, 13))
+COSTS = {key: 0.1 * (number + 1) for number, key in enumerate(KEYS)}
+
+
+@pytest.fixture
+def chain_plan() -> MeasurementPlan:
+    """Twelve operators alone and sixty networks of four to eleven of them."""
+    rng = np.random.default_rng(7)
+    alone = [PlanEntry(f"operator-{n}", (key,), b"x", "operator") for n, key in enumerate(KEYS)]
+    drawn = rng.integers(0, len(KEYS), (60, 11))
+    whole = [
+        PlanEntry(f"network-{n}", tuple(KEYS[i] for i in row[: 4 + n // 2 % 8]), b"x", "network")
+        for n, row in enumerate(drawn)
+    ]
+    return MeasurementPlan("chain", (*alone, *whole))
+
+
+def true_times(plan: MeasurementPlan, noise: float = 0.0) -> dict[str, float]:
+    """Isolated operators 20 % too slow plus 5 us a call; networks 20 us plus the sum of their costs."""
+    rng = np.random.default_rng(8)
+    times = {}
+    for entry in plan.entries:
+        total = sum(COSTS[key] for key in entry.operator_keys)
+        ms = 1.2 * total + 0.005 if entry.role == "operator" else total + 0.02
+        times[entry.name] = ms * float(np.exp(noise * rng.standard_normal()))
+    return times
+
+
+def test_the_table_predicts_networks_it_did_not_see(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    table = estimate_table("my-board", chain_plan, result_for(chain_plan, true_times(chain_plan, noise=0.01)))
+    assert table.honesty is not None
+    assert table.honesty.networks == 30
+    assert table.honesty.mape < 0.02
+    assert table.honesty.within_10 == 1.0
+    assert table.honesty.kendall_tau is not None
+    assert table.honesty.kendall_tau > 0.9
+    assert table.interval is not None
+    assert 0.005 < table.interval < 0.06
+    assert table.honesty.interval_coverage is not None
+    assert table.honesty.interval_coverage >= 0.7
+
+
+def test_the_costs_are_those_of_the_networks_and_not_of_isolated_operators(
+    chain_plan: MeasurementPlan, result_for: ResultFor
+) -> None:
+    table = estimate_table("my-board", chain_plan, result_for(chain_plan, true_times(chain_plan)))
+    assert [table.latency_ms(key) for key in KEYS] == pytest.approx(list(COSTS.values()), rel=0.02, abs=0.01)
+    assert table.covers == frozenset()
+
+
+def test_repeatability_compares_the_halves(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    """The fixture's second halves are 2 % slower."""
+    honesty = estimate_table("my-board", chain_plan, result_for(chain_plan, true_times(chain_plan))).honesty
+    assert honesty is not None
+    assert honesty.repeatability_mape == pytest.approx(0.02)
+    assert honesty.repeatability_within_10 == 1.0
+
+
+def test_held_out_networks_change_nothing_but_the_honesty(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    times = true_times(chain_plan, noise=0.01)
+    judges = ["network-3", "network-17"]
+    plain = estimate_table("my-board", chain_plan, result_for(chain_plan, times), judges)
+    shifted = estimate_table(
+        "my-board", chain_plan, result_for(chain_plan, times | {name: 2 * times[name] for name in judges}), judges
+    )
+    assert shifted.operator_ms == plain.operator_ms
+    assert shifted.interval == plain.interval
+    assert plain.honesty is not None
+    assert shifted.honesty is not None
+    assert plain.honesty.mape < 0.05 < shifted.honesty.mape
+
+
+def test_the_same_measurement_gives_the_same_table(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    assert estimate_table("a", chain_plan, result).sha256 == estimate_table("a", chain_plan, result).sha256
+
+
+def test_provenance_tells_how_it_was_measured(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    provenance = estimate_table("my-board", chain_plan, result_for(chain_plan, true_times(chain_plan))).provenance
+    assert (provenance.kind, provenance.runtime, provenance.threads, provenance.runs) == (
+        "measured",
+        "onnxruntime",
+        1,
+        60,
+    )
+    assert provenance.processor == "AMD EPYC"
+    assert "frequency unknown" in provenance.notes
+    assert "30 whole networks" in provenance.notes
+
+
+def test_operators_alone_give_a_table_without_interval_or_honesty(result_for: ResultFor) -> None:
+    plan = MeasurementPlan("tiny", (PlanEntry("a", (KEYS[0],), b"x", "operator"),))
+    table = estimate_table("my-board", plan, result_for(plan, {"a": 1.0}))
+    assert (table.interval, table.honesty) == (None, None)
+    assert table.fixed_ms + table.latency_ms(KEYS[0]) == pytest.approx(1.0)
+
+
+def test_a_measured_plan_becomes_a_file(plan: MeasurementPlan) -> None:
+    result = measure_plan(write_plan(plan), MeasureOptions(budget_s=0.05))
+    table = estimate_table("my-board", plan, result)
+    assert parse_table(format_table(table).encode(), "board.json") == table
+
+
+def test_constant_predictions_have_no_rank_agreement(result_for: ResultFor) -> None:
+    entries = [PlanEntry("a", (KEYS[0],), b"x", "operator")]
+    entries += [PlanEntry(f"n{i}", (KEYS[0],), b"x", "network") for i in range(6)]
+    plan = MeasurementPlan("tiny", tuple(entries))
+    honesty = estimate_table("my-board", plan, result_for(plan, dict.fromkeys([e.name for e in entries], 1.0))).honesty
+    assert honesty is not None
+    assert honesty.kendall_tau is None
+
+
+def refusal(plan: MeasurementPlan, result: dict[str, Any]) -> str:
+    with pytest.raises(MeasurementError) as caught:
+        estimate_table("my-board", plan, result)
+    assert len(str(caught.value)) < 3000
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("ms", [0.0, -1.0, float("nan"), float("inf"), 1e9, "1", None, True])
+def test_a_time_must_be_a_finite_number_above_0(chain_plan: MeasurementPlan, result_for: ResultFor, ms: object) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    result["entries"]["network-3"]["ms"] = ms
+    assert "entries.network-3.ms" in refusal(chain_plan, result)
+
+
+def test_every_missing_field_is_named(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    for field in ("format", "machine", "entries", "threads"):
+        assert f"{field}: Field required" in refusal(chain_plan, {k: v for k, v in result.items() if k != field})
+    assert "format" in refusal(chain_plan, result | {"format": "lutnas-measurement/2"})
+    assert "surplus" in refusal(chain_plan, result | {"surplus": 1})
+
+
+def test_the_result_of_another_plan_is_refused(
+    chain_plan: MeasurementPlan, plan: MeasurementPlan, result_for: ResultFor
+) -> None:
+    assert "Measure the present plan again" in refusal(plan, result_for(chain_plan, true_times(chain_plan)))
+
+
+def test_a_result_that_lacks_an_entry_is_refused(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    del result["entries"]["network-3"]
+    assert "Measure the present plan again" in refusal(chain_plan, result)
+
+
+def test_a_network_with_an_operator_not_measured_alone_is_refused(result_for: ResultFor) -> None:
+    plan = MeasurementPlan(
+        "tiny", (PlanEntry("a", (KEYS[0],), b"x", "operator"), PlanEntry("n", KEYS[:2], b"x", "network"))
+    )
+    assert str(KEYS[1]) in refusal(plan, result_for(plan, {"a": 1.0, "n": 2.0}))
+
+
+def test_a_plan_of_networks_alone_is_refused(result_for: ResultFor) -> None:
+    plan = MeasurementPlan("tiny", (PlanEntry("n", KEYS[:2], b"x", "network"),))
+    assert "no operator measured alone" in refusal(plan, result_for(plan, {"n": 2.0}))
+
+
+def test_a_held_out_name_must_be_a_network(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    with pytest.raises(MeasurementError, match="'operator-0', which is no network"):
+        estimate_table("my-board", chain_plan, result, ["network-1", "operator-0"])
