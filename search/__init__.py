@@ -19,6 +19,8 @@ from search.errors import (
     UnknownObjectiveError,
     UnknownSpaceError,
 )
+from search.front.plot import front_png
+from search.measurement_plan import measurement_plan
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.predictor.base import Prediction, Predictor
@@ -30,6 +32,8 @@ from search.space.base import Genomes, Space, count_architectures, random_genome
 from search.space.chain import ChainSpace, read_chain_space
 from search.space.load import known_spaces, load_space
 from search.spec import OBJECTIVES, Limit, SearchSpec
+from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact
+from search.supernet.onnx_export import export_onnx
 
 __all__ = [
     "OBJECTIVES",
@@ -38,6 +42,7 @@ __all__ = [
     "ChainSpace",
     "ChoiceError",
     "ErrorPredictor",
+    "Evaluations",
     "FrontItem",
     "GenerationReport",
     "Genomes",
@@ -63,14 +68,19 @@ __all__ = [
     "Space",
     "SpaceFileError",
     "SpecError",
+    "SupernetArtefact",
     "UnknownObjectiveError",
     "UnknownSpaceError",
     "check_spec",
     "count_architectures",
+    "export_onnx",
+    "front_png",
     "known_spaces",
     "load_space",
+    "measurement_plan",
     "random_genomes",
     "reachable_ranges",
+    "read_artefact",
     "read_chain_space",
     "run_search",
     "score",

@@ -45,7 +45,7 @@ class GaussianProcess:
         covariance = self.kernel(encoded, self.encoded)
         explained = np.einsum("ij,ij->i", covariance @ self.inverse, covariance)
         noise = self.kernel.hyperparameters.noise
-        return np.sqrt(np.maximum(self.kernel.diagonal(encoded) - explained, 0.0) + noise)
+        return np.asarray(np.sqrt(np.maximum(self.kernel.diagonal(encoded) - explained, 0.0) + noise))
 
     def left_out_scores(self) -> Floats:
         """For each training row its distance from its own leave-one-out mean in leave-one-out deviations, `(n,)`."""
