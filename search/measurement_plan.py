@@ -11,10 +11,11 @@ instead of several hundred, and the kernels see ordinary, dense, non-zero number
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 
-from latency_tables import MeasurementPlan, PlanEntry
+from latency_tables import MeasurementPlan, OperatorKey, PlanEntry
 from search.space.architecture import Architecture
 from search.space.base import Space, random_genomes
 from search.space.blocks.base import Block, Convolution
@@ -38,10 +39,11 @@ class PlaceholderWeights:
         count = math.prod(spec.weight_shape)
         repeats = graph.constant(f"{name}/repeats", np.array([count // _POOL + 2]))
         start = int(self._rng.integers(_POOL))
-        bounds = [graph.constant(f"{name}/{edge}", np.array([at])) for edge, at in (("from", start), ("to", start + count))]
+        edges = {"from": start, "to": start + count}
+        bounds = [graph.constant(f"{name}/{edge}", np.array([at])) for edge, at in edges.items()]
         shape = graph.constant(f"{name}/shape", np.array(spec.weight_shape))
         fan_in = math.prod(spec.weight_shape[1:])
-        scale = graph.constant(f"{name}/scale", np.float32(math.sqrt(2.0 / fan_in)))
+        scale = graph.constant(f"{name}/scale", np.array([math.sqrt(2.0 / fan_in)], dtype=np.float32))
         values = graph.node("Tile", [pool, repeats], f"{name}/tiled")
         values = graph.node("Slice", [values, *bounds], f"{name}/cut")
         values = graph.node("Reshape", [values, shape], f"{name}/shaped")
@@ -67,8 +69,7 @@ def measurement_plan(space: Space, *, networks: int = NETWORKS, seed: int = 0) -
 def _operator_entry(number: int, block: Block, rng: np.random.Generator) -> PlanEntry:
     graph = OnnxGraph(PlaceholderWeights(rng))
     out = block.emit(graph, "image", name="block")
-    key = block.operator_key
-    assert key is not None, "a space lists operators only"
+    key = cast(OperatorKey, block.operator_key)  # a space lists only blocks that have one
     shape = block.out_shape[:1] if block.out_shape[1:] == (1, 1) else block.out_shape
     onnx = graph.model(block.in_shape, out, shape, {"operator": str(key)})
     return PlanEntry(f"operator-{number:03d}", (key,), onnx, "operator")

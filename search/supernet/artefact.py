@@ -125,8 +125,8 @@ def _read_checked(path: Path, card: Mapping[str, Any]) -> bytes:
         raise ArtefactError(str(path), f"cannot be read: {error}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
-        reason = f"is damaged: its sha256 is {found}, the card says {expected}. Install lutnas again or restore the file."
-        raise ArtefactError(str(path), reason)
+        hashes = f"its sha256 is {found}, the card says {expected}"
+        raise ArtefactError(str(path), f"is damaged: {hashes}. Install lutnas again or restore the file.")
     return content
 
 
@@ -147,12 +147,12 @@ def _check_weights(path: Path, weights: Mapping[str, npt.NDArray[np.float16]], s
 def _read_evaluations(path: Path, content: bytes, space: Space) -> Evaluations:
     try:
         with np.load(io.BytesIO(content)) as arrays:
-            genomes = check_genomes(space, arrays["genomes"].astype(np.int64))
+            genomes = check_genomes(space, arrays["genomes"])
             error, cross_entropy = (arrays[name].astype(np.float64) for name in ("error", "cross_entropy"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, GenomeError) as fault:
         raise ArtefactError(str(path), f"cannot be read: {fault}") from fault
     if not (error.shape == cross_entropy.shape == (len(genomes),) and len(genomes)):
         raise ArtefactError(str(path), "needs one error and one cross-entropy per genome")
-    if not (np.isfinite(error).all() and np.isfinite(cross_entropy).all() and 0 <= error.min() and error.max() <= 1):
+    if not (np.isfinite(error).all() and np.isfinite(cross_entropy).all() and ((error >= 0) & (error <= 1)).all()):
         raise ArtefactError(str(path), "holds errors outside 0 to 1 or values that are not finite")
     return Evaluations(genomes, error, cross_entropy)

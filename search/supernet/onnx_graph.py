@@ -49,10 +49,14 @@ class OnnxGraph:
         self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def node(self, operator: str, inputs: Sequence[str], name: str, attributes: Mapping[str, object] | None = None) -> str:
+    def node(
+        self, operator: str, inputs: Sequence[str], name: str, attributes: Mapping[str, object] | None = None
+    ) -> str:
         """Add one node with one output, which has the node's name; return it."""
         self._names.add(name)
-        self._nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **dict(attributes or {})))
+        node = helper.make_node(operator, list(inputs), [name], name=name)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in sorted((attributes or {}).items()))
+        self._nodes.append(node)
         return name
 
     def convolution(self, x: str, spec: Convolution, *, name: str) -> str:
@@ -106,4 +110,4 @@ class OnnxGraph:
         model.ir_version = IR_VERSION
         helper.set_model_props(model, dict(sorted(metadata.items())))
         onnx.checker.check_model(model, full_check=True)
-        return model.SerializeToString(deterministic=True)
+        return bytes(model.SerializeToString(deterministic=True))

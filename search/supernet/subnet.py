@@ -38,7 +38,9 @@ def norm_names(position: str, block: Block, spec: Convolution) -> tuple[str, str
     return f"{prefix}/scale", f"{prefix}/shift"
 
 
-def cut_subnet(shared: Mapping[str, npt.NDArray[np.float16]], architecture: Architecture) -> dict[str, FoldedConvolution]:
+def cut_subnet(
+    shared: Mapping[str, npt.NDArray[np.float16]], architecture: Architecture
+) -> dict[str, FoldedConvolution]:
     """All convolutions of an architecture in float32, by `<position>/<convolution>`.
 
     Raises:

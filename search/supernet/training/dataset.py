@@ -81,9 +81,7 @@ def _pixels(content: bytes) -> npt.NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
 
 
-def _stack(
-    rows: list[tuple[str, npt.NDArray[np.uint8]]], classes: tuple[str, ...], archive: Path
-) -> LabelledImages:
+def _stack(rows: list[tuple[str, npt.NDArray[np.uint8]]], classes: tuple[str, ...], archive: Path) -> LabelledImages:
     sizes = {pixels.shape for _, pixels in rows}
     if len(sizes) != 1:
         raise DatasetError(str(archive), f"holds images of different sizes: {sorted(sizes)[:5]}")

@@ -49,7 +49,7 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Te
     return cast(Tensor, _MixedBackward.apply(x.to(dtype), weight.to(dtype), cast_bias, stride))  # type: ignore[no-untyped-call]
 
 
-def _gradients(  # noqa: PLR0913 - the operator's own arguments
+def _gradients(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: int, wanted: tuple[bool, bool, bool], wide: bool
 ) -> _Gradients:
     if wide:

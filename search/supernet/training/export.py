@@ -34,7 +34,7 @@ def shared_tensors(supernet: Supernet) -> dict[str, Halves]:
 
 
 def load_shared(space: ChainSpace, tensors: Mapping[str, Halves]) -> Supernet:
-    """A supernet with frozen statistics that computes what the artefact's tensors say; for checks, not for training on."""
+    """A supernet with frozen statistics that computes what the artefact's tensors say; to check, not to train on."""
     supernet = Supernet(space)
     with torch.no_grad():
         for name, position in _positions(supernet):

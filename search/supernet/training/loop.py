@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
@@ -27,6 +28,8 @@ from search.supernet.training.supernet import Supernet
 
 _PATHS, _IMAGES, _SHUFFLE, _CALIBRATION = range(4)
 _PADDING = 4
+Pixels = npt.NDArray[np.uint8]
+"""Images, `(n, c, s, s)`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Training:
         self.checkpoint = folder / "checkpoint.safetensors"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(recipe.seed)
-        self.supernet = Supernet(space).to(self.device, memory_format=torch.channels_last)
+        self.supernet = Supernet(space).to(self.device)
+        self.supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.optimizer = _optimizer(self.supernet, recipe)
         self.steps_per_epoch = len(dataset.train) // recipe.batch
         self.steps = (recipe.epochs + recipe.frozen_epochs) * self.steps_per_epoch
@@ -121,7 +125,8 @@ class Training:
 
     def _freeze(self) -> None:
         """Average every choice's statistics over random paths on training images, then freeze them."""
-        measure_statistics(self.supernet, (self._calibration(number) for number in range(self.recipe.calibration_batches)))
+        runs = (self._calibration(number) for number in range(self.recipe.calibration_batches))
+        measure_statistics(self.supernet, runs)
         self.supernet.frozen_statistics = True
 
     def _calibration(self, number: int) -> tuple[Tensor, Architecture]:
@@ -140,9 +145,9 @@ def to_input(images: Tensor) -> Tensor:
     return images.to(memory_format=torch.channels_last).float().div_(255.0)
 
 
-def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def augment(images: Pixels, rng: np.random.Generator) -> Pixels:
     """Random shift by up to 4 pixels (zero padding) and random mirroring, `(n, c, s, s)` uint8 to the same."""
-    n, channels, size, _ = images.shape
+    n, (channels, size, _) = len(images), images.shape[1:]
     padded = np.pad(images, ((0, 0), (0, 0), (_PADDING, _PADDING), (_PADDING, _PADDING)))
     down, right = rng.integers(0, 2 * _PADDING + 1, size=(2, n))
     mirrored = rng.random(n) < 0.5

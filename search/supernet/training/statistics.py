@@ -18,6 +18,10 @@ class _Moments:
     squares: Tensor
     values: int = 0
 
+    def mean_and_variance(self) -> tuple[Tensor, Tensor]:
+        mean = self.total / self.values
+        return mean.float(), (self.squares / self.values - mean**2).clamp_min(0).float()
+
 
 class _Observer:
     """Adds up first and second moments of every norm's input."""
@@ -53,11 +57,9 @@ def measure_statistics(supernet: Supernet, runs: Iterable[tuple[Tensor, Architec
     supernet.observe(None)
     supernet.train(was_training)
     supernet.frozen_statistics = was_frozen
-    for norm, (mean, variance) in kept.items():
+    for norm, before in kept.items():
         seen = observer.moments.get(norm)
-        if seen is not None:
-            mean = (seen.total / seen.values).float()
-            variance = (seen.squares / seen.values - (seen.total / seen.values) ** 2).clamp_min(0).float()
+        mean, variance = before if seen is None else seen.mean_and_variance()
         norm.mean.copy_(mean)
         norm.variance.copy_(variance)
     return len(observer.moments)

@@ -14,6 +14,7 @@ Two modes of batch norm:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -79,14 +80,14 @@ class Position(nn.Module):
             if name in self.biases:
                 nn.init.normal_(weight, std=_CLASSIFIER_SD)
             else:
-                mode = "fan_out" if weight.shape[1] > 1 else "fan_in"
-                nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
+                dense = weight.shape[1] > 1
+                nn.init.kaiming_normal_(weight, mode="fan_out" if dense else "fan_in", nonlinearity="relu")
 
     def _widen(self, spec: Convolution) -> None:
         key = _key(spec.shared_name)
         shape = spec.weight_shape
         if key in self.weights:
-            shape = tuple(max(sizes) for sizes in zip(shape, self.weights[key].shape, strict=True))  # type: ignore[assignment]
+            shape = tuple(max(sizes) for sizes in zip(shape, self.weights[key].shape, strict=True))
         self.weights[key] = nn.Parameter(torch.empty(shape))
 
     def choice_norms(self) -> list[tuple[str, ChoiceNorm]]:
@@ -99,8 +100,7 @@ class Position(nn.Module):
 
     def convolve(self, x: Tensor, block: Block, spec: Convolution, frozen: bool) -> Tensor:
         """One convolution with its norm and activation."""
-        norm = self.norms[norm_name(block.label, spec.name)]
-        assert isinstance(norm, ChoiceNorm)
+        norm = cast(ChoiceNorm, self.norms[norm_name(block.label, spec.name)])
         weight = self.weight(spec)
         if frozen:
             scale, shift = norm.folded()
@@ -157,8 +157,7 @@ class Supernet(nn.Module):
     def observe(self, observer: Observer | None) -> None:
         """Call `observer` at every norm from now on; None ends it."""
         for position in self.positions.values():
-            assert isinstance(position, Position)
-            position.observer = observer
+            cast(Position, position).observer = observer
 
     def forward(self, images: Tensor, architecture: Architecture) -> Tensor:
         """Logits `(batch, classes)` of one architecture for normalised images `(batch, channels, size, size)`."""
