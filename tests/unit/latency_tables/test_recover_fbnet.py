@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import tables
 from latency_tables import LatencyTable, OperatorKey, format_table, shipped_tables
 from latency_tables.files import SHIPPED
 from latency_tables.tools import recover_fbnet
@@ -133,3 +136,27 @@ def test_the_tool_writes_the_shipped_files_again(
     for (device, space), table in shipped_tables().items():
         assert (tmp_path / device / f"{space}.json").read_text() == format_table(table)
         assert (SHIPPED / device / f"{space}.json").read_text() == format_table(table)
+
+
+@needs_data
+def test_the_benchmark_prints_and_writes_the_differences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tables.json"
+    monkeypatch.setattr(sys, "argv", ["tables", "--npz", str(NPZ), "--json", str(out)])
+    assert tables.main() == 0
+    assert "raspberry-pi-4" in capsys.readouterr().out
+    assert {row["networks"] for row in json.loads(out.read_text())} == {5000}
+
+
+@needs_data
+def test_the_benchmark_fails_on_a_wrong_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = {
+        name: dataclasses.replace(table, fixed_ms=table.fixed_ms + 0.001) for name, table in shipped_tables().items()
+    }
+    monkeypatch.setattr(tables, "shipped_tables", lambda: wrong)
+    monkeypatch.setattr(sys, "argv", ["tables", "--npz", str(NPZ)])
+    assert tables.main() == 1
+    assert "1.0e-03 ms" in capsys.readouterr().out
