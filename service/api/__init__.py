@@ -1,0 +1,1 @@
+"""Routers, schemas and the one table of HTTP statuses (DESIGN.md, section 6)."""

@@ -1,0 +1,53 @@
+"""GET /v1/devices and one device: where its latency tables come from, and how well they hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+
+from latency_tables import LatencyTable
+from service.api.dependencies import DeviceName, ServicesDep
+from service.api.json_body import StrictRoute
+from service.api.schemas import DeviceAnswer, DeviceList
+from service.errors import NotFoundError
+
+router = APIRouter(prefix="/v1/devices", tags=["devices"], route_class=StrictRoute)
+
+
+@router.get("", response_model=DeviceList, summary="List the devices")
+def list_devices(services: ServicesDep) -> dict[str, Any]:
+    """Every device with its tables; tables that `lutnas measure` writes while the server runs appear at once."""
+    shelf = services.catalogue.shelf
+    names = sorted({device for device, _ in shelf.tables()})
+    damaged = [{"file": "/".join(Path(fault.path).parts[-2:]), "reason": fault.reason} for fault in shelf.damaged()]
+    return {"devices": [_device(name, services.catalogue.tables_of(name)) for name in names], "damaged_tables": damaged}
+
+
+@router.get("/{device}", response_model=DeviceAnswer, summary="Describe one device")
+def get_device(device: DeviceName, services: ServicesDep) -> dict[str, Any]:
+    """The tables of a device, each with its provenance and its figures on networks that were not used to make it."""
+    tables = services.catalogue.tables_of(device)
+    if not tables:
+        known = ", ".join(sorted({name for name, _ in services.catalogue.shelf.tables()}))
+        raise NotFoundError("device", f"Known devices: {known or 'none'}. `lutnas measure` adds this machine.")
+    return _device(device, tables)
+
+
+def _device(name: str, tables: dict[str, LatencyTable]) -> dict[str, Any]:
+    return {"name": name, "tables": [_table(table) for _, table in sorted(tables.items())]}
+
+
+def _table(table: LatencyTable) -> dict[str, Any]:
+    return {
+        "space": table.space,
+        "kind": table.kind,
+        "provenance": asdict(table.provenance),
+        "honesty": None if table.honesty is None else asdict(table.honesty),
+        "interval": table.interval,
+        "fixed_ms": table.fixed_ms,
+        "operators": len(table.operator_ms),
+        "sha256": table.sha256,
+    }

@@ -1,0 +1,40 @@
+"""/healthz, /readyz and /metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from service.api.dependencies import ServicesDep
+from service.api.json_body import StrictRoute
+from service.api.problem import Failure
+from service.api.schemas import Health
+from service.errors import StorageBusyError, StorageFullError
+
+router = APIRouter(tags=["health"], route_class=StrictRoute)
+
+
+@router.get("/healthz", response_model=Health, summary="Whether the process is up")
+def healthz() -> dict[str, str]:
+    """Always ok when there is an answer."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", response_model=Health, summary="Whether the service can work")
+def readyz(request: Request, services: ServicesDep) -> Any:
+    """Ok when the database can be written and the worker runs; 503 with the reason when not."""
+    try:
+        services.database.check_writable()
+    except (StorageBusyError, StorageFullError) as error:
+        return Failure(503, "not_ready", str(error)).answer(request)
+    if not services.worker.alive:
+        return Failure(503, "not_ready", "The worker does not run. Restart the server.").answer(request)
+    return {"status": "ok"}
+
+
+@router.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
+def metrics(request: Request) -> Response:
+    """Requests, their durations, and searches by state."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

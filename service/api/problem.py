@@ -1,0 +1,62 @@
+"""Problem documents (RFC 9457): the one shape of every answer that is not a success."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from service.errors import Fault
+
+MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS = 20
+_LONGEST_PART = 64
+
+
+class ProblemResponse(JSONResponse):
+    """An answer of type `application/problem+json`."""
+
+    media_type = MEDIA_TYPE
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure to tell; `extra` adds members that the code's readers know, for example `state`."""
+
+    status: int
+    code: str
+    detail: str
+    faults: Sequence[Fault] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
+
+    def answer(self, request: Request) -> ProblemResponse:
+        """The failure as the answer to a request."""
+        path = request.url.path
+        content: dict[str, Any] = {
+            "type": f"urn:lutnas:error:{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "instance": path[:200] if path.isascii() else None,
+            "request_id": getattr(request.state, "request_id", None),
+        }
+        if self.faults:
+            shown = self.faults[:MOST_FAULTS]
+            content["errors"] = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in shown]
+            content["errors_total"] = len(self.faults)
+        return ProblemResponse(content | dict(self.extra), self.status, dict(self.headers or {}))
+
+
+def pointer(parts: Sequence[object]) -> str:
+    """A JSON pointer into the request, safe to send back: odd characters of the client's own names are masked."""
+    return "".join(f"/{_masked(str(part))}" for part in parts)
+
+
+def _masked(part: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "?", part[:_LONGEST_PART])

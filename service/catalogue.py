@@ -1,0 +1,101 @@
+"""Catalogue: the spaces, supernets and tables on offer (made by `resources.py`, asked by the API and jobs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latency_tables import LatencyTable
+from search import Architecture, Predictor, SearchResources, Space
+from service.errors import NoSupernetError, NotFoundError, UnknownNameError
+from service.table_shelf import TableShelf
+
+Export = Callable[[Architecture, Mapping[str, str]], bytes]
+"""Writes one architecture with its trained weights and these metadata as ONNX; the same bytes each time."""
+
+
+@dataclass(frozen=True)
+class Supernet:
+    """What the service needs of a trained supernet.
+
+    Attributes:
+        card: data, recipe and errors measured, for people.
+        sha256: fingerprint of the artefact; fronts name the one they were found with.
+    """
+
+    card: Mapping[str, Any]
+    sha256: str
+    predictor: Predictor
+    export: Export
+
+
+@dataclass(frozen=True)
+class SpaceEntry:
+    """A space of the catalogue; `supernet` is None where none was trained, `plan` makes its measurement plan's zip."""
+
+    space: Space
+    supernet: Supernet | None
+    plan: Callable[[], bytes]
+
+
+class Catalogue:
+    """Spaces by name, with the tables on the shelf."""
+
+    def __init__(self, entries: Mapping[str, SpaceEntry], shelf: TableShelf) -> None:
+        self._entries = dict(entries)
+        self.shelf = shelf
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the spaces, sorted."""
+        return tuple(sorted(self._entries))
+
+    def entry(self, name: str) -> SpaceEntry:
+        """The space at an address.
+
+        Raises:
+            NotFoundError: no such space.
+        """
+        if name not in self._entries:
+            raise NotFoundError("space", f"Known spaces: {', '.join(self.names)}.")
+        return self._entries[name]
+
+    def requested(self, name: str) -> SpaceEntry:
+        """The space that a request's field `space` names.
+
+        Raises:
+            UnknownNameError: no such space; lists the known ones.
+        """
+        if name not in self._entries:
+            raise UnknownNameError("space", ["/space"], self.names)
+        return self._entries[name]
+
+    def resources(self, name: str) -> SearchResources:
+        """What the engine needs to search or score in a space, with the tables as they are now.
+
+        Raises:
+            UnknownNameError: no such space.
+            NoSupernetError: no supernet was trained for it.
+        """
+        entry = self.requested(name)
+        return SearchResources(entry.space, self.supernet(entry).predictor, self.tables_for(name))
+
+    def supernet(self, entry: SpaceEntry) -> Supernet:
+        """The supernet of a space.
+
+        Raises:
+            NoSupernetError: none was trained for it.
+        """
+        if entry.supernet is None:
+            ready = [name for name in self.names if self._entries[name].supernet is not None]
+            raise NoSupernetError(entry.space.name, ready)
+        return entry.supernet
+
+    def tables_for(self, space: str) -> dict[str, LatencyTable]:
+        """Tables of a space by device."""
+        return {device: table for (device, name), table in self.shelf.tables().items() if name == space}
+
+    def tables_of(self, device: str) -> dict[str, LatencyTable]:
+        """Tables of a device by space, empty for an unknown device."""
+        return {space: table for (name, space), table in self.shelf.tables().items() if name == device}

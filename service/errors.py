@@ -1,0 +1,244 @@
+"""Everything that can go wrong in the service; `api/error_handlers.py` knows the HTTP status of each.
+
+ServiceError
+ +-- StartError                 the service cannot start; ends the program with exit code 2
+ |    +-- PortInUseError         another program listens on the port
+ |    +-- HostRefusedError       the host is reachable from outside and nothing would protect the service
+ |    +-- DataFolderError        the data folder cannot be used
+ |    +-- DatabaseStartError     the database cannot be opened, written or migrated
+ +-- RequestError               the request is at fault; carries faults with JSON pointers
+ |    +-- MalformedBodyError     the body is not JSON that this service reads
+ |    +-- BodyTooLargeError      the body is longer than the limit
+ |    +-- ContentTypeError       the body is not declared as JSON
+ |    +-- OriginRefusedError     a browser page of another site sends the request, or the Host header is foreign
+ |    +-- UnknownNameError       a space, device or objective that does not exist
+ |    +-- InvalidFieldError      a field has a value that its neighbours or the space do not allow
+ |    +-- PageTokenError         a page token that this service did not make, or made for another filter
+ |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
+ +-- NotFoundError              no such search, architecture, device or space
+ +-- InvalidStateError          the search is in a state that forbids the action
+ +-- StorageBusyError           the database is locked for too long
+ +-- StorageFullError           the disk is full or fails
+ +-- ResultDamagedError         a stored result file is missing or has changed
+ +-- SupernetChangedError       the weights behind a finished search are no longer here
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: where (JSON pointer), what, and what to do."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class ServiceError(Exception):
+    """Root of all errors of `service`."""
+
+
+class StartError(ServiceError):
+    """The service cannot start; the message says why and what to do."""
+
+
+class PortInUseError(StartError):
+    """Another program listens on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"Port {port} on {host} is in use. Stop the other program, or choose a port: lutnas serve --port {port + 1}"
+            " (0 takes any free one)."
+        )
+        self.host = host
+        self.port = port
+
+
+class HostRefusedError(StartError):
+    """The host is reachable from outside and nothing would protect the service."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"Refusing to listen on {host[:100]}: the service has no access control yet, so that whoever reaches it"
+            " could start and delete searches. Use --host 127.0.0.1, with an SSH tunnel or an authenticating proxy in"
+            " front for other machines. Inside a container whose port is published on loopback only, set"
+            " LUTNAS_ALLOW_REMOTE=true."
+        )
+        self.host = host
+
+
+class DataFolderError(StartError):
+    """The data folder cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Data folder {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class DatabaseStartError(StartError):
+    """The database cannot be opened, written or migrated."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"Database {place}: {reason}. Check that the file and its folder can be written by this user,"
+            " or choose another place with --data-dir or LUTNAS_DATABASE_URL."
+        )
+        self.place = place
+        self.reason = reason
+
+
+class RequestError(ServiceError):
+    """The request is at fault. `code` is stable, `faults` say where."""
+
+    code = "invalid_request"
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+
+
+class MalformedBodyError(RequestError):
+    """The body is not JSON that this service reads."""
+
+    code = "malformed_json"
+
+
+class BodyTooLargeError(RequestError):
+    """The body is longer than the limit."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is longer than {limit_bytes} bytes. Send less, in several requests if need be.")
+        self.limit_bytes = limit_bytes
+
+
+class ContentTypeError(RequestError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+    def __init__(self) -> None:
+        super().__init__("Send the body as JSON with the header 'Content-Type: application/json', without encoding.")
+
+
+class OriginRefusedError(RequestError):
+    """A browser page of another site sends the request, or the Host header is foreign."""
+
+    code = "origin_refused"
+
+    def __init__(self, header: str) -> None:
+        super().__init__(
+            f"The header {header} names a site that this service does not serve. Call it at http://127.0.0.1 or"
+            " http://localhost with its port."
+        )
+        self.header = header
+
+
+class UnknownNameError(RequestError):
+    """A space, device or objective that does not exist; the known ones are listed."""
+
+    def __init__(self, kind: str, pointers: Sequence[str], known: Sequence[str]) -> None:
+        self.kind = kind
+        self.known = tuple(known)
+        self.code = f"unknown_{kind}"
+        listed = ", ".join(known) if known else "none yet; run `lutnas measure` to add this machine"
+        detail = f"Unknown {kind}. Known: {listed}."
+        super().__init__(detail, [Fault(pointer, self.code, detail) for pointer in pointers])
+
+
+class InvalidFieldError(RequestError):
+    """A field has a value that its neighbours or the space do not allow."""
+
+    code = "invalid_field"
+
+
+class PageTokenError(RequestError):
+    """A page token that this service did not make, or made for another filter."""
+
+    code = "invalid_page_token"
+
+    def __init__(self) -> None:
+        detail = "Use next_page_token of the page before, with the same filter, or leave page_token out to start again."
+        super().__init__(detail, [Fault("/query/page_token", self.code, detail)])
+
+
+class NoSupernetError(RequestError):
+    """The space has no supernet artefact to take errors and weights from."""
+
+    code = "space_without_supernet"
+
+    def __init__(self, space: str, ready: Sequence[str]) -> None:
+        detail = (
+            f"Space {space} has no trained supernet, so that errors cannot be predicted and no network can be exported."
+            f" Spaces that have one: {', '.join(ready) or 'none'}."
+        )
+        super().__init__(detail, [Fault("/space", self.code, detail)])
+        self.space = space
+
+
+class NotFoundError(ServiceError):
+    """No such search, architecture, device or space."""
+
+    def __init__(self, kind: str, hint: str) -> None:
+        super().__init__(f"No such {kind}. {hint}")
+        self.kind = kind
+        self.hint = hint
+
+
+class InvalidStateError(ServiceError):
+    """The search is in a state that forbids the action."""
+
+    def __init__(self, action: str, state: str, allowed_from: Sequence[str], hint: str) -> None:
+        super().__init__(f"Cannot {action}: the search is {state}. {hint}")
+        self.action = action
+        self.state = state
+        self.allowed_from = tuple(allowed_from)
+
+
+class StorageBusyError(ServiceError):
+    """The database is locked for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is busy: another program holds its lock. Nothing was changed; try again.")
+
+
+class StorageFullError(ServiceError):
+    """The disk is full or fails."""
+
+    def __init__(self) -> None:
+        super().__init__("The disk is full or fails. Nothing was changed; free some space and try again.")
+
+
+class ResultDamagedError(ServiceError):
+    """A stored result file is missing or has changed since it was written."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"Result file {name}: {reason}. Delete the search and post it again.")
+        self.name = name
+        self.reason = reason
+
+
+class SupernetChangedError(ServiceError):
+    """The weights behind a finished search are no longer here, so that its networks cannot be written."""
+
+    def __init__(self, space: str) -> None:
+        super().__init__(
+            f"The supernet of {space} has been replaced since this search ran, so that its errors would not hold for"
+            " the networks written now. Post the search again."
+        )
+        self.space = space
+
+
+def error_code(error: Exception) -> str:
+    """The stable code of an error: its own, or its class name as words: `LimitError` is `limit`."""
+    own = getattr(error, "code", None)
+    name = type(error).__name__.removesuffix("Error")
+    return own if isinstance(own, str) else re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

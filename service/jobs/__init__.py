@@ -1,0 +1,1 @@
+"""Lifecycle, worker and the child process of a search."""

@@ -1,0 +1,121 @@
+"""Runner: one search in a child process of its own (started by `worker.py`).
+
+Heavy imports wait until the process has set itself up: the number of threads counts only before numpy is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from service.job import JobError, Progress
+from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, send
+from service.jobs.order import SearchOrder
+
+if TYPE_CHECKING:
+    from search import GenerationReport, SearchResult
+
+_LOG = logging.getLogger("lutnas.runner")
+_PROGRESS_EVERY_S = 0.2
+_ORPHANED = 70
+"""Exit code when the server died; nobody is left to read it."""
+
+
+def run_order(order_text: str, connection: Connection[Any, Any]) -> None:
+    """Entry of the child process: run one search and report over the pipe."""
+    order = SearchOrder.from_json(order_text)
+    _set_up_process(order.nice)
+    try:
+        send(connection, _outcome(order, connection))
+    except OSError:
+        _LOG.warning("search %s: the server is gone", order.search_id)
+    finally:
+        connection.close()
+
+
+class ProgressReporter:
+    """Sends progress now and then and looks for the order to stop, between two generations."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        self._connection = connection
+        self._next_at = 0.0
+
+    def on_generation(self, report: GenerationReport) -> None:
+        """Called by the engine after each generation.
+
+        Raises:
+            SearchCancelled: the worker has asked to stop.
+        """
+        from search import SearchCancelled
+
+        if self._connection.poll() and self._connection.recv_bytes() == CANCEL:
+            raise SearchCancelled("cancelled on request")
+        now = time.monotonic()
+        if now < self._next_at and report.generation < report.generations_total:
+            return
+        self._next_at = now + _PROGRESS_EVERY_S
+        progress = Progress(
+            "evolving",
+            report.generation,
+            report.generations_total,
+            report.evaluations,
+            report.hypervolume,
+            report.front_size,
+        )
+        send(self._connection, progress)
+
+
+def _set_up_process(nice: int) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    # Ctrl+C reaches the whole process group; the server decides what becomes of its searches.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(nice)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_die_with, args=(parent,), name="watchdog", daemon=True).start()
+
+
+def _die_with(parent: Any) -> None:
+    parent.join()
+    os._exit(_ORPHANED)
+
+
+def _outcome(order: SearchOrder, connection: Connection[Any, Any]) -> Message:
+    from latency_tables import LatencyTableError
+    from search import SearchCancelled, SearchError
+    from service.errors import error_code
+
+    try:
+        result = _search(order, connection)
+    except SearchCancelled:
+        return Cancelled()
+    except (SearchError, LatencyTableError) as error:
+        return JobError(error_code(error), str(error))
+    except MemoryError:
+        return JobError("out_of_memory", "The search ran out of memory. Use a smaller population or fewer generations.")
+    except Exception:  # noqa: BLE001 - a job's border, the one broad except (DESIGN.md, section 7)
+        _LOG.exception("search %s failed", order.search_id)
+        return JobError("internal_error", "This is a fault of lutnas. The server's log tells more; please report it.")
+    return Done(len(result.front))
+
+
+def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResult:
+    from search import run_search
+    from service.jobs.result_documents import result_files
+    from service.resources import load_resources
+    from service.search_request import SearchRequest
+
+    spec = SearchRequest.model_validate(order.request).search_spec()
+    resources, supernet_sha256 = load_resources(spec.space, Path(order.tables_dir))
+    result = run_search(spec, resources, ProgressReporter(connection).on_generation)
+    for name, content in result_files(result, resources, supernet_sha256).items():
+        send(connection, ResultFile(name, content))
+    return result

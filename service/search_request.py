@@ -1,0 +1,103 @@
+"""SearchRequest: what a client asks for (DESIGN.md, section 2: the first of four types), and its way to a SearchSpec.
+
+Read by the API; read again from a stored job by the worker. Whether names exist and limits can be kept is the engine's
+to say (`search.check_spec`); here only the form is checked.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from search import Limit, SearchSpec
+from service.strict_model import Name, StrictModel
+
+LARGEST_SEED = 2**63 - 1
+Value = Annotated[float, Field(ge=0, le=1e15)]
+
+
+class Bound(StrictModel):
+    """Bounds on one objective, both inclusive; at least one of the two."""
+
+    min: Annotated[Value | None, Field(description="Lowest value allowed, in the objective's unit.")] = None
+    max: Annotated[Value | None, Field(description="Highest value allowed, in the objective's unit.")] = None
+
+
+class Limits(StrictModel):
+    """Bounds by objective; `latency_ms` has one per device."""
+
+    error: Annotated[Bound | None, Field(description="Fraction from 0 to 1: 1 - top-1 accuracy.")] = None
+    latency_ms: Annotated[
+        dict[Name, Bound] | None, Field(description="Milliseconds for one image, by device.", max_length=64)
+    ] = None
+    macs: Annotated[Bound | None, Field(description="Multiply-accumulates for one image.")] = None
+    params: Annotated[Bound | None, Field(description="Weights and biases as deployed.")] = None
+    size_bytes: Annotated[Bound | None, Field(description="Bytes of the parameters in float32.")] = None
+    peak_activation_bytes: Annotated[
+        Bound | None, Field(description="Most bytes of float32 activations alive at once, for one image.")
+    ] = None
+
+
+class SearchRequest(StrictModel):
+    """A search to run. Everything but `space` and `devices` has a default."""
+
+    space: Annotated[Name, Field(description="A space of GET /v1/spaces.", examples=["fbnet-cifar10"])]
+    devices: Annotated[
+        list[Name],
+        Field(
+            min_length=1,
+            max_length=16,
+            description="Devices of GET /v1/devices with a table for the space.",
+            examples=[["raspberry-pi-4"]],
+        ),
+    ]
+    objectives: Annotated[
+        list[Name],
+        Field(
+            min_length=1,
+            max_length=16,
+            description="What to minimise: error (fraction), latency_ms (ms, one per device), macs, params, size_bytes,"
+            " peak_activation_bytes.",
+            examples=[["error", "latency_ms"]],
+        ),
+    ] = ["error", "latency_ms"]
+    limits: Annotated[
+        Limits,
+        Field(
+            description="Bounds that every network of the front keeps.",
+            examples=[{"latency_ms": {"raspberry-pi-4": {"max": 25.0}}, "params": {"max": 2000000}}],
+        ),
+    ] = Limits()
+    population: Annotated[int, Field(ge=2, le=2000, description="Candidates per generation.")] = 96
+    generations: Annotated[int, Field(ge=1, le=10_000, description="Generations, the random first one included.")] = 150
+    seed: Annotated[
+        int | None,
+        Field(ge=0, le=LARGEST_SEED, description="The same seed gives the same front. Random when left out."),
+    ] = None
+
+    def search_spec(self) -> SearchSpec:
+        """The engine's input.
+
+        Raises:
+            ValueError: the seed has not been filled in.
+        """
+        if self.seed is None:
+            raise ValueError("fill in the seed first")
+        return SearchSpec(
+            space=self.space,
+            devices=tuple(self.devices),
+            objectives=tuple(self.objectives),
+            limits=self._limits(),
+            population=self.population,
+            generations=self.generations,
+            seed=self.seed,
+        )
+
+    def _limits(self) -> tuple[Limit, ...]:
+        limits = []
+        for objective in Limits.model_fields:
+            given = getattr(self.limits, objective)
+            by_device = given if isinstance(given, dict) else {None: given}
+            limits += [Limit(objective, device, b.min, b.max) for device, b in by_device.items() if b is not None]
+        return tuple(limits)

@@ -1,0 +1,61 @@
+"""Settings of the service, from `LUTNAS_*` environment variables; the command line overrides them (`cli.py`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """Where searches, tables and the database live: the user's data folder, the same from every working directory."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "lutnas"
+
+
+def default_max_running() -> int:
+    """Searches at once: one per core, at most 2."""
+    return max(1, min(2, os.cpu_count() or 1))
+
+
+class Settings(BaseSettings):
+    """How one server runs. Every field can be set by the environment variable `LUTNAS_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="LUTNAS_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Holds `lutnas.sqlite3`, `searches/<id>/` and `tables/<device>/<space>.json`."""
+    database_url: str | None = None
+    """An SQLAlchemy URL; left out: SQLite in `data_dir`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    allow_remote: bool = False
+    """Listen beyond loopback without access control: for a container whose port is published on loopback."""
+    max_running: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=default_max_running)
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """Starts of one search, when servers die under it, before it is given up."""
+    cancel_grace_s: Annotated[float, Field(ge=0, le=600)] = 3.0
+    """Time for a cancelled search to stop by itself before its process is killed."""
+    child_nice: Annotated[int, Field(ge=0, le=19)] = 10
+    """Niceness of search processes, so that the API stays responsive."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    busy_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """How long a statement waits for SQLite's lock."""
+
+    @property
+    def url(self) -> str:
+        """The database's URL with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'lutnas.sqlite3'}"
+
+    @property
+    def tables_dir(self) -> Path:
+        """The user's latency tables, `<device>/<space>.json`, written by `lutnas measure`."""
+        return self.data_dir / "tables"
+
+    @property
+    def searches_dir(self) -> Path:
+        """Result files, one folder per search."""
+        return self.data_dir / "searches"
