@@ -20,9 +20,9 @@ from search.errors import (
     UnknownSpaceError,
 )
 from search.front.plot import front_png
-from search.measurement_plan import measurement_plan
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
+from search.plan import measurement_plan
 from search.predictor.base import Prediction, Predictor
 from search.predictor.error_predictor import ErrorPredictor
 from search.resources import LatencySource, SearchResources

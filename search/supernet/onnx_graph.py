@@ -1,6 +1,6 @@
 """Writing ONNX graphs: what blocks emit into, and where the weights of a graph come from.
 
-Two sources of weights: trained ones (`onnx_export.py`), and placeholders for timing (`measurement_plan.py`), which
+Two sources of weights: trained ones (`onnx_export.py`), and placeholders for timing (`search.plan`), which
 keep a measurement plan small.
 """
 
