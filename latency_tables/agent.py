@@ -281,7 +281,7 @@ def read_models(data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LARGEST_PLAN_BYTES:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST_PLAN_BYTES:
                 raise AgentError("plan", f"unpacks to more than {LARGEST_PLAN_BYTES} bytes.")
             index = json.loads(_read_entry(archive, "plan.json"))
             if index["format"] != PLAN_FORMAT:
@@ -306,10 +306,10 @@ def _read_model(archive: zipfile.ZipFile, entry: dict[str, Any]) -> bytes:
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
-    info = archive.getinfo(name)
-    if info.file_size > LARGEST_MODEL_BYTES:
-        raise AgentError(name, f"is {info.file_size} bytes, allowed are {LARGEST_MODEL_BYTES}.")
-    with archive.open(info) as file:
+    member = archive.getinfo(name)
+    if member.file_size > LARGEST_MODEL_BYTES:
+        raise AgentError(name, f"is {member.file_size} bytes, allowed are {LARGEST_MODEL_BYTES}.")
+    with archive.open(member) as file:
         return file.read(LARGEST_MODEL_BYTES)
 
 

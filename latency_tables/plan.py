@@ -151,30 +151,32 @@ def _read_archive(archive: zipfile.ZipFile) -> MeasurementPlan:
 
 def _check_files(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Refuse by what the zip's directory says, before anything is unpacked."""
-    infos = archive.infolist()
-    if len(infos) > MOST_ENTRIES + 1:
-        raise PlanError("zip", f"holds {len(infos)} files, allowed are {MOST_ENTRIES + 1}.")
-    if sum(info.file_size for info in infos) > LARGEST_TOTAL_BYTES:
+    members = archive.infolist()
+    if len(members) > MOST_ENTRIES + 1:
+        raise PlanError("zip", f"holds {len(members)} files, allowed are {MOST_ENTRIES + 1}.")
+    if sum(member.file_size for member in members) > LARGEST_TOTAL_BYTES:
         raise PlanError("zip", f"unpacks to more than {LARGEST_TOTAL_BYTES} bytes.")
-    for info in infos:
-        match = re.fullmatch(r"models/(.+)\.onnx", info.filename)
-        if info.filename != "plan.json" and not (match and _NAME.fullmatch(match[1])):
-            raise PlanError("zip", f"{info.filename[:80]!r} does not belong: only plan.json and models/<name>.onnx do.")
-    files = {info.filename: info for info in infos}
-    if len(files) != len(infos):
+    for member in members:
+        match = re.fullmatch(r"models/(.+)\.onnx", member.filename)
+        if member.filename != "plan.json" and not (match and _NAME.fullmatch(match[1])):
+            raise PlanError(
+                "zip", f"{member.filename[:80]!r} does not belong: only plan.json and models/<name>.onnx do."
+            )
+    files = {member.filename: member for member in members}
+    if len(files) != len(members):
         raise PlanError("zip", "holds two files of one name.")
     return files
 
 
-def _read_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, largest: int) -> bytes:
-    if info.file_size > largest:
-        raise PlanError(info.filename, f"is {info.file_size} bytes, allowed are {largest}.")
-    if info.file_size > 2**20 and info.file_size > STRONGEST_COMPRESSION * info.compress_size:
-        raise PlanError(info.filename, f"is compressed more than {STRONGEST_COMPRESSION} to 1.")
-    with archive.open(info) as file:
-        data = file.read(info.file_size + 1)
-    if len(data) != info.file_size:
-        raise PlanError(info.filename, "is not as long as the zip says.")
+def _read_file(archive: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> bytes:
+    if member.file_size > largest:
+        raise PlanError(member.filename, f"is {member.file_size} bytes, allowed are {largest}.")
+    if member.file_size > 2**20 and member.file_size > STRONGEST_COMPRESSION * member.compress_size:
+        raise PlanError(member.filename, f"is compressed more than {STRONGEST_COMPRESSION} to 1.")
+    with archive.open(member) as file:
+        data = file.read(member.file_size + 1)
+    if len(data) != member.file_size:
+        raise PlanError(member.filename, "is not as long as the zip says.")
     return data
 
 
@@ -217,7 +219,7 @@ def _unsafe(name: str) -> str:
 
 
 def _zip_entry(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _EARLIEST)
-    info.external_attr = 0o644 << 16
-    info.create_system = 3
-    return info
+    member = zipfile.ZipInfo(name, _EARLIEST)
+    member.external_attr = 0o644 << 16
+    member.create_system = 3
+    return member
