@@ -38,7 +38,7 @@ def front_png(columns: tuple[str, ...], values: npt.ArrayLike, feasible: npt.Arr
     """Draw a search as a PNG file.
 
     Args:
-        columns: names of objective columns as in `SearchResult`, two or more; `error`, or else the first, is the height.
+        columns: names of objective columns as in `SearchResult`, two or more; the height is `error` or else the first.
         values: every evaluated candidate in minimise form, `(n, m)`; the front is found among the feasible ones.
         feasible: which candidates keep all limits, `(n,)`.
         title: one line above the panels.
