@@ -63,7 +63,8 @@ class Options:
         threads: of onnxruntime's operators.
         budget_s: time for all rounds together; at least `FEWEST_ROUNDS` rounds are made however long they take.
         seed: of the random inputs and of the order within a round.
-        most_open_bytes: memory that open models may take; further models are opened anew in each round.
+        most_open_bytes: memory that open models may take, at most half of what is free; more models are opened anew
+            in each round.
     """
 
     threads: int = 1
@@ -128,6 +129,10 @@ class _Model:
         self.run_ms()
         self.samples_ms.append(min(self.run_ms() for _ in range(self.runs)))
 
+    def close_above(self, most_resident: int) -> None:
+        if _resident_bytes() > most_resident:
+            self.session = None
+
 
 def measure_plan(
     plan: Path | bytes, options: Options = Options(), on_progress: Progress | None = None
@@ -180,20 +185,19 @@ def _time_all(
     """Measure in rounds, each in a new random order, until the budget is spent."""
     models = [_Model(name, onnx, options.seed + index) for index, (name, onnx) in enumerate(named)]
     rng = np.random.default_rng(options.seed)
-    open_before = _resident_bytes()
+    most_resident = _resident_bytes() + min(options.most_open_bytes, _available_bytes() // 2)
     pace = _Pace(len(models), options.budget_s, on_progress)
     round_s = 0.0
     for model in models:
         model.open(options.threads)
         round_s += model.warm_up()
-        _close_if_full(model, open_before, options)
+        model.close_above(most_resident)
         pace.step()
-    rounds_done = 0
-    measured_from = time.monotonic()
+    rounds_done, measured_from = 0, time.monotonic()
     while rounds_done < pace.plan_rounds(rounds_done, round_s):
         for index in rng.permutation(len(models)):
             models[index].sample(options.threads)
-            _close_if_full(models[index], open_before, options)
+            models[index].close_above(most_resident)
             pace.step()
         rounds_done += 1
         round_s = (time.monotonic() - measured_from) / rounds_done
@@ -226,17 +230,17 @@ class _Pace:
             self._on_progress(self._done, self._models * (1 + self._rounds), left_s)
 
 
-def _close_if_full(model: _Model, open_before: int, options: Options) -> None:
-    if _resident_bytes() - open_before > options.most_open_bytes:
-        model.session = None
-
-
 def _resident_bytes() -> int:
     """Memory of this process; 0 where the system does not tell, and then every model stays open."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
         return 0
+
+
+def _available_bytes() -> int:
+    match = re.search(r"^MemAvailable:\s*(\d+) kB", _read_text(Path("/proc/meminfo")) or "", re.MULTILINE)
+    return int(match[1]) * 1024 if match else 2**40
 
 
 def _summary(model: _Model) -> dict[str, Any]:
@@ -381,8 +385,7 @@ def main() -> int:
     parser.add_argument("--budget-s", type=float, default=60.0, help="seconds to measure (default 60)")
     arguments = parser.parse_args()
     try:
-        options = Options(arguments.threads, arguments.budget_s)
-        result = measure_plan(arguments.plan, options, _print_progress)
+        result = measure_plan(arguments.plan, Options(arguments.threads, arguments.budget_s), _print_progress)
         temporary = arguments.out.with_name(f".{arguments.out.name}.part")
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         temporary.replace(arguments.out)

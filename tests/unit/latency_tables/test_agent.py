@@ -142,6 +142,28 @@ def test_models_that_memory_has_no_room_for_are_opened_anew(
     assert len(opened) == 1 + entries["a"]["rounds"]
 
 
+def test_half_of_the_free_memory_is_left(make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    sizes = itertools.count(0, 10)
+    monkeypatch.setattr(agent, "_resident_bytes", lambda: next(sizes))
+    monkeypatch.setattr(agent, "_available_bytes", lambda: 30)
+    close_above = agent._Model.close_above
+
+    def recording(self: agent._Model, most_resident: int) -> None:
+        assert most_resident == 15
+        close_above(self, most_resident)
+        closed.extend([self.name] * (self.session is None))
+
+    monkeypatch.setattr(agent._Model, "close_above", recording)
+    agent._time_all([("a", make_onnx(2)), ("b", make_onnx(2))], agent.Options(budget_s=0.01), None)
+    assert closed[0] == "b"  # the first fits, at 10 of 15 bytes
+
+
+def test_this_machine_tells_its_memory() -> None:
+    assert 2**20 < agent._resident_bytes() < 2**40
+    assert 2**20 < agent._available_bytes() <= 2**50
+
+
 @pytest.mark.parametrize("onnx", [b"not a model", b"\x00" * 100])
 def test_a_model_that_does_not_open_is_named(onnx: bytes) -> None:
     with pytest.raises(MeasurementError, match="model 0: onnxruntime cannot open the model"):
