@@ -70,7 +70,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     (folder / "output.txt").write_text(result.stdout + result.stderr)
