@@ -6,10 +6,12 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from service.catalogue import Catalogue
 from service.fronts import Fronts
 from service.jobs.lifecycle import Lifecycle
+from service.jobs.order import make_order
 from service.jobs.runner import run_order
 from service.jobs.worker import Target, Worker
 from service.resources import load_catalogue
@@ -50,10 +52,10 @@ def build_services(settings: Settings, catalogue: Catalogue | None = None, targe
         undo.callback(folder.release)
         database = open_database(settings.url, settings.busy_timeout_s)
         undo.callback(database.close)
-        offered = catalogue or load_catalogue(settings.tables_dir)
+        offered = catalogue or load_catalogue(settings.tables_dir, settings.pretrained_dir)
         lifecycle = Lifecycle(database, lambda: datetime.now(UTC), owner=uuid.uuid4().hex)
         files = ResultFiles(settings.searches_dir)
-        worker = Worker(settings, lifecycle, files, target)
+        worker = Worker(settings, lifecycle, files, partial(make_order, settings, offered), target)
         fronts = Fronts(database, files, offered)
         services = Services(settings, offered, database, lifecycle, files, fronts, worker, folder)
         undo.pop_all()

@@ -22,11 +22,13 @@ class Supernet:
     Attributes:
         card: data, recipe and errors measured, for people.
         sha256: fingerprint of the artefact; fronts name the one they were found with.
+        hyperparameters: of the predictor; with them a search's own process has the same one in no time.
     """
 
     card: Mapping[str, Any]
     sha256: str
     predictor: Predictor
+    hyperparameters: tuple[float, ...]
     export: Export
 
 

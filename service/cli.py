@@ -27,6 +27,12 @@ def main() -> None:
 def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     """Run the service until Ctrl+C. Environment variables LUTNAS_* set the same and more; options win."""
     import logging
+    import os
+
+    # Counts only before numpy is loaded. One thread for linear algebra: the same input gives the same bits, and searches
+    # have the other cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from pydantic import ValidationError
 
@@ -37,6 +43,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     from service.settings import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     given = {"host": host, "port": port, "data_dir": data_dir}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

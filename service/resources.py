@@ -10,6 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 import search
 from latency_tables import OperatorKey, shipped_tables, write_plan
 from search import (
@@ -23,14 +26,15 @@ from search import (
     read_artefact,
 )
 from service.catalogue import Catalogue, SpaceEntry, Supernet
+from service.jobs.order import SearchOrder
 from service.table_shelf import TableShelf
 
-PRETRAINED = Path(search.__file__).parent / "pretrained"
+_SHIPPED = Path(search.__file__).parent / "pretrained"
 _PREDICTOR_SEED = 0
 
 
-def load_catalogue(tables_dir: Path, pretrained: Path = PRETRAINED) -> Catalogue:
-    """Every shipped space with its supernet, and all tables.
+def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogue:
+    """Every shipped space with its supernet (from `pretrained`, or the shipped ones), and all tables.
 
     Raises:
         SpaceFileError, ArtefactError, TableFileError: a file is damaged; names it and says why.
@@ -43,27 +47,33 @@ def load_catalogue(tables_dir: Path, pretrained: Path = PRETRAINED) -> Catalogue
     return Catalogue(entries, _shelf(list(spaces.values()), tables_dir))
 
 
-def load_resources(name: str, tables_dir: Path, pretrained: Path = PRETRAINED) -> tuple[SearchResources, str]:
-    """What one search needs, and the sha256 of the supernet used.
+def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
+    """What one search needs.
 
     Raises:
         UnknownSpaceError, SpaceFileError, ArtefactError, TableFileError, PredictorError: as `load_catalogue`.
         NoSupernetError: no supernet was trained for the space.
     """
+    name = str(order.request["space"])
     space = load_space(name)
-    entry = SpaceEntry(space, _supernet(space, pretrained), _plan_maker(space))
-    catalogue = Catalogue({name: entry}, _shelf([space], tables_dir))
-    return catalogue.resources(name), catalogue.supernet(entry).sha256
+    pretrained = None if order.pretrained_dir is None else Path(order.pretrained_dir)
+    supernet = _supernet(space, pretrained, np.array(order.hyperparameters))
+    entry = SpaceEntry(space, supernet, _plan_maker(space))
+    catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir)))
+    return catalogue.resources(name), catalogue.supernet(entry)
 
 
-def _supernet(space: Space, pretrained: Path) -> Supernet | None:
-    directory = pretrained / space.name
+def _supernet(
+    space: Space, pretrained: Path | None, hyperparameters: npt.NDArray[np.float64] | None = None
+) -> Supernet | None:
+    directory = (pretrained or _SHIPPED) / space.name
     if not directory.is_dir():
         return None
     artefact = read_artefact(directory, space)
-    evaluations = artefact.evaluations
-    predictor = ErrorPredictor.fit(space, evaluations.genomes, evaluations.error, _PREDICTOR_SEED)
-    return Supernet(artefact.card, artefact.sha256, predictor, partial(export_onnx, artefact))
+    measured = artefact.evaluations
+    predictor = ErrorPredictor.fit(space, measured.genomes, measured.error, _PREDICTOR_SEED, hyperparameters)
+    found = tuple(predictor.hyperparameters.tolist())
+    return Supernet(artefact.card, artefact.sha256, predictor, found, partial(export_onnx, artefact))
 
 
 def _shelf(spaces: list[Space], tables_dir: Path) -> TableShelf:

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """Holds `lutnas.sqlite3`, `searches/<id>/` and `tables/<device>/<space>.json`."""
     database_url: str | None = None
     """An SQLAlchemy URL; left out: SQLite in `data_dir`."""
+    pretrained_dir: Path | None = None
+    """Folder of trained supernets, `<space>/`; left out: the shipped ones."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     allow_remote: bool = False

@@ -44,7 +44,7 @@ class TableShelf:
     def tables(self) -> dict[TableName, LatencyTable]:
         """All tables that can be used now."""
         with self._lock:
-            self._look()
+            self._look_and_tell()
             usable = [table for table in self._read.values() if table.space in self._operators]
             own = {(table.device, table.space): table for table in usable}
             return self._shipped | own
@@ -52,8 +52,15 @@ class TableShelf:
     def damaged(self) -> tuple[TableFileError, ...]:
         """Why files that came since the start cannot be used."""
         with self._lock:
-            self._look()
+            self._look_and_tell()
             return tuple(self._damaged.values())
+
+    def _look_and_tell(self) -> None:
+        known = set(self._damaged.values())
+        self._look()
+        for fault in self._damaged.values():
+            if fault not in known:
+                _LOG.warning("%s", fault)
 
     def _look(self) -> None:
         seen = {}
@@ -79,7 +86,6 @@ class TableShelf:
             self._check_complete(str(path), table)
         except LatencyTableError as error:
             fault = error if isinstance(error, TableFileError) else TableFileError(str(path), str(error))
-            _LOG.warning("%s", fault)
             self._damaged[path] = fault
             return
         self._read[path] = table

@@ -41,10 +41,18 @@ class ErrorPredictor:
     widening: float
 
     @classmethod
-    def fit(cls, space: Space, genomes: npt.ArrayLike, errors: npt.ArrayLike, seed: int = 0) -> ErrorPredictor:
+    def fit(
+        cls,
+        space: Space,
+        genomes: npt.ArrayLike,
+        errors: npt.ArrayLike,
+        seed: int = 0,
+        hyperparameters: Floats | None = None,
+    ) -> ErrorPredictor:
         """Fit on genomes `(n, g)` and their errors `(n,)`; the same input gives the same predictor on one machine.
 
-        `seed` shuffles the rows into three folds.
+        `seed` shuffles the rows into three folds. `hyperparameters` of an earlier fit on the same evaluations save
+        nearly all of the time: a search's own process takes them from the server.
 
         Raises:
             PredictorError: fewer than 20 evaluations, lengths that differ, or an error that is not in [0, 1].
@@ -57,9 +65,16 @@ class ErrorPredictor:
         centre, spread = float(log_odds.mean()), float(log_odds.std()) or 1.0
         targets = (log_odds - centre) / spread
         order = np.random.default_rng(seed).permutation(len(targets))
-        hyperparameters = _average_over_folds(encoded, targets, encoding.gene_of_column, order)
-        process = condition(Kernel(hyperparameters, encoding.gene_of_column), encoded, targets)
+        if hyperparameters is None:
+            hyperparameters = _average_over_folds(encoded, targets, encoding.gene_of_column, order).to_vector()
+        chosen = Hyperparameters.from_vector(hyperparameters, int(encoding.gene_of_column.max()) + 1)
+        process = condition(Kernel(chosen, encoding.gene_of_column), encoded, targets)
         return cls(encoding, process, centre, spread, _widening(process.left_out_scores()))
+
+    @property
+    def hyperparameters(self) -> Floats:
+        """Logarithms of the fitted hyperparameters, in the order of `kernel.Hyperparameters`."""
+        return self.process.kernel.hyperparameters.to_vector()
 
     def mean(self, genomes: Genomes) -> Floats:
         """Expected error only, `(n,)`: the cheap form that a search asks for every candidate."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from service.job import SearchJob
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    # The child process reads orders before it loads numpy (`runner.py`), so that nothing heavy is imported here.
+    from service.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
@@ -15,12 +22,16 @@ class SearchOrder:
     Attributes:
         request: the effective request, every default filled in.
         tables_dir: folder of the user's latency tables.
+        pretrained_dir: folder of trained supernets; None for the shipped ones.
+        hyperparameters: of the server's predictor for the space.
         nice: added to the process's niceness.
     """
 
     search_id: str
     request: Mapping[str, Any]
     tables_dir: str
+    pretrained_dir: str | None
+    hyperparameters: tuple[float, ...]
     nice: int
 
     def to_json(self) -> str:
@@ -30,4 +41,22 @@ class SearchOrder:
     @classmethod
     def from_json(cls, text: str) -> SearchOrder:
         """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
+        content = json.loads(text)
+        return cls(**(content | {"hyperparameters": tuple(content["hyperparameters"])}))
+
+
+def make_order(settings: Settings, catalogue: Catalogue, job: SearchJob) -> SearchOrder:
+    """The order for a claimed search.
+
+    Raises:
+        UnknownNameError, NoSupernetError: its space or supernet has gone since it was posted.
+    """
+    supernet = catalogue.supernet(catalogue.requested(job.space))
+    return SearchOrder(
+        search_id=job.id,
+        request=job.effective,
+        tables_dir=str(settings.tables_dir),
+        pretrained_dir=None if settings.pretrained_dir is None else str(settings.pretrained_dir),
+        hyperparameters=supernet.hyperparameters,
+        nice=settings.child_nice,
+    )

@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.job import JobError, Progress
@@ -114,8 +113,8 @@ def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResul
     from service.search_request import SearchRequest
 
     spec = SearchRequest.model_validate(order.request).search_spec()
-    resources, supernet_sha256 = load_resources(spec.space, Path(order.tables_dir))
+    resources, supernet = load_resources(order)
     result = run_search(spec, resources, ProgressReporter(connection).on_generation)
-    for name, content in result_files(result, resources, supernet_sha256).items():
+    for name, content in result_files(result, resources, supernet.sha256).items():
         send(connection, ResultFile(name, content))
     return result

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from service.errors import StorageBusyError, StorageFullError
+from service.errors import RequestError, StorageBusyError, StorageFullError
 from service.job import JobError, Progress, SearchJob
 from service.jobs.lifecycle import Lifecycle
 from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, receive
@@ -54,11 +54,17 @@ class Worker:
     """Runs searches until it is stopped."""
 
     def __init__(
-        self, settings: Settings, lifecycle: Lifecycle, files: ResultFiles, target: Target = run_order
+        self,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        files: ResultFiles,
+        make_order: Callable[[SearchJob], SearchOrder],
+        target: Target = run_order,
     ) -> None:
         self._settings = settings
         self._lifecycle = lifecycle
         self._files = files
+        self._make_order = make_order
         self._target = target
         self._context = multiprocessing.get_context("spawn")
         self._running: list[RunningSearch] = []
@@ -115,13 +121,15 @@ class Worker:
                 return
             try:
                 self._running.append(self._start_child(job))
+            except RequestError as error:
+                self._lifecycle.fail(job.id, job.attempt, JobError(error.code, str(error)))
             except OSError as error:
                 self._lifecycle.recover(job.id, self._settings.max_attempts, f"its process could not start ({error})")
                 raise
 
     def _start_child(self, job: SearchJob) -> RunningSearch:
+        order = self._make_order(job)
         ours, theirs = multiprocessing.Pipe()
-        order = SearchOrder(job.id, job.effective, str(self._settings.tables_dir), self._settings.child_nice)
         process = self._context.Process(
             target=self._target, args=(order.to_json(), theirs), name=f"lutnas-{job.id}", daemon=True
         )
