@@ -44,6 +44,7 @@ def check_spec(spec: SearchSpec, resources: SearchResources) -> None:
     if faults:
         faults[0].faults = faults
         raise faults[0]
+    make_objectives(resources, objective_columns(spec))
 
 
 def reachable_ranges(spec: SearchSpec, resources: SearchResources) -> dict[str, Reach]:

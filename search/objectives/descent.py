@@ -22,11 +22,12 @@ def neighbours(space: Space, genome: npt.NDArray[np.int64]) -> Genomes:
 def descend(
     space: Space, values: Callable[[Genomes], npt.NDArray[np.float64]], start: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Take the best single-gene change until none lowers the value; values that are NaN are never taken."""
+    """Take the best single-gene change until none lowers the value; one that is NaN or infinite is never taken."""
     genome, best = start, np.inf
     while True:
         around = neighbours(space, genome)
-        around_values = np.nan_to_num(values(around), nan=np.inf)
+        around_values = values(around)
+        around_values = np.where(np.isfinite(around_values), around_values, np.inf)
         chosen = int(np.argmin(around_values))
         if not around_values[chosen] < best:
             return genome

@@ -30,11 +30,15 @@ class ErrorObjective:
         """An estimate: 2,000 random genomes, the best and the worst improved gene by gene until no change helps.
 
         It depends on space and predictor alone (the sample has a seed of its own), so that hypervolumes of searches
-        with different seeds can be compared.
+        with different seeds can be compared. Values that are not finite are passed over.
         """
         sample = random_genomes(self.space, _SAMPLE, np.random.default_rng(0))
         errors = self.values(sample)
-        lowest = descend(self.space, self.values, sample[np.nanargmin(errors)])
-        highest = descend(self.space, lambda genomes: -self.values(genomes), sample[np.nanargmax(errors)])
+        finite = np.isfinite(errors)
+        if not finite.any():
+            return Reach(0.0, 1.0, exact=False)
+        sample, errors = sample[finite], errors[finite]
+        lowest = descend(self.space, self.values, sample[np.argmin(errors)])
+        highest = descend(self.space, lambda genomes: -self.values(genomes), sample[np.argmax(errors)])
         low, high = self.values(np.stack([lowest, highest])).tolist()
-        return Reach(min(low, high), max(low, high), exact=False)
+        return Reach(low, high, exact=False)
