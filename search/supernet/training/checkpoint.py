@@ -1,4 +1,4 @@
-"""Training checkpoints: weights, momentum and the step, as one safetensors file that is replaced atomically."""
+"""Training checkpoints: weights, the state of the optimizer and the step, as one safetensors file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from torch import Tensor, nn, optim
 
 from search.errors import CheckpointError
 
-_MOMENTUM = "momentum:"
+_OPTIMIZER = "optimizer:"
 
 
-def write_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.SGD, progress: dict[str, int | str]) -> None:
+def write_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer, progress: dict[str, int | str]) -> None:
     """Replace the checkpoint: either the old or the new file is there after a crash, never half of one."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in supernet.state_dict().items()}
     for name, parameter in supernet.named_parameters():
-        buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
-        if buffer is not None:
-            tensors[_MOMENTUM + name] = buffer.contiguous()
+        for key, state in optimizer.state.get(parameter, {}).items():
+            tensors[f"{_OPTIMIZER}{key}:{name}"] = state.contiguous()
     temporary = path.with_suffix(".new")
     save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
     with temporary.open("rb") as file:
@@ -29,8 +28,8 @@ def write_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.SGD, prog
     temporary.replace(path)
 
 
-def read_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.SGD | None) -> dict[str, int | str]:
-    """Load weights (and momentum) in place; return the progress that was written with them.
+def read_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer | None) -> dict[str, int | str]:
+    """Load weights (and the optimizer) in place; return the progress that was written with them.
 
     Raises:
         CheckpointError: the file is damaged or was made for another space.
@@ -39,15 +38,19 @@ def read_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.SGD | None
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             progress: dict[str, int | str] = json.loads(file.metadata()["progress"])
-        supernet.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(_MOMENTUM)})
+        supernet.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(_OPTIMIZER)})
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(str(path), str(error)) from error
     if optimizer is not None:
-        _restore_momentum(supernet, optimizer, tensors)
+        _restore_optimizer(supernet, optimizer, tensors)
     return progress
 
 
-def _restore_momentum(supernet: nn.Module, optimizer: optim.SGD, tensors: dict[str, Tensor]) -> None:
-    for name, parameter in supernet.named_parameters():
-        if _MOMENTUM + name in tensors:
-            optimizer.state[parameter]["momentum_buffer"] = tensors[_MOMENTUM + name].to(parameter.device)
+def _restore_optimizer(supernet: nn.Module, optimizer: optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = dict(supernet.named_parameters())
+    for name, tensor in tensors.items():
+        if name.startswith(_OPTIMIZER):
+            key, parameter = name.removeprefix(_OPTIMIZER).split(":", 1)
+            # AdamW keeps its step counter on the CPU, whatever the parameter's device.
+            device = "cpu" if key == "step" else parameters[parameter].device
+            optimizer.state[parameters[parameter]][key] = tensor.to(device)

@@ -1,4 +1,4 @@
-"""The training loop: one path a step, checkpoints, exact resume.
+"""The training loop: a few paths a step, checkpoints, exact resume.
 
 Every random choice is drawn from a generator made of (seed, purpose, step), so that a resumed training takes the
 same steps as an uninterrupted one.
@@ -67,7 +67,7 @@ class Training:
     def _freeze_step(self) -> int:
         return self.recipe.epochs * self.steps_per_epoch
 
-    def run(self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0) -> Supernet:
+    def run(self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0) -> None:
         """Train to the end; report about every 50 steps, write a checkpoint every `checkpoint_s` seconds."""
         written = reported = time.monotonic()
         self.supernet.train()
@@ -87,7 +87,6 @@ class Training:
                 self._save()
                 written = now
         self._save()
-        return self.supernet
 
     def _save(self, suffix: str = "") -> None:
         path = self.checkpoint.with_name(f"checkpoint{suffix}.safetensors")
@@ -97,20 +96,27 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step, self.steps_per_epoch)
         images, labels = self._batch(self.step)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.supernet(images, self._path(self.step)).float()
-        loss = F.cross_entropy(logits, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses, right = [], 0.0
+        paths = self._paths(self.step)
+        for path, part, wanted in zip(paths, images.chunk(len(paths)), labels.chunk(len(paths)), strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16):
+                logits = self.supernet(part, path).float()
+            loss = F.cross_entropy(logits, wanted) * (len(wanted) / len(labels))
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.item())
+            right += (logits.argmax(1) == wanted).sum().item()
         nn.utils.clip_grad_norm_(self.supernet.parameters(), self.recipe.gradient_norm)
         self.optimizer.step()
-        return loss.item(), (logits.argmax(1) == labels).float().mean().item()
+        return sum(losses), right / len(labels)
 
-    def _path(self, step: int) -> Architecture:
+    def _paths(self, step: int) -> list[Architecture]:
+        """The architectures that share the step's batch: at first the largest alone, then mostly random ones."""
+        if step < self.recipe.warm_up_steps:
+            return [largest(self.space)]
         rng = np.random.default_rng([self.recipe.seed, _PATHS, step])
-        if rng.random() < self.recipe.largest_share:
-            return largest(self.space)
-        return self.space.architecture(random_genomes(self.space, 1, rng)[0])
+        paths = [self.space.architecture(genome) for genome in random_genomes(self.space, self.recipe.paths, rng)]
+        return [largest(self.space), *paths[1:]] if rng.random() < self.recipe.largest_share else paths
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, place = divmod(step, self.steps_per_epoch)
@@ -170,8 +176,8 @@ def batches(images: LabelledImages, size: int) -> Iterator[tuple[Tensor, Tensor]
         yield to_input(torch.from_numpy(images.images[rows])), torch.from_numpy(images.labels[rows])
 
 
-def _optimizer(supernet: Supernet, recipe: Recipe) -> optim.SGD:
+def _optimizer(supernet: Supernet, recipe: Recipe) -> optim.AdamW:
     weights = [parameter for parameter in supernet.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in supernet.parameters() if parameter.ndim == 1]
     groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
+    return optim.AdamW(groups, lr=recipe.learning_rate)

@@ -8,26 +8,31 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Single-path training (Guo et al. 2020) with the largest sub-network mixed in, then frozen statistics.
+    """Training on sampled paths (Guo et al. 2020), the largest one mixed in, then with frozen statistics.
+
+    AdamW (Loshchilov and Hutter 2019), because a path leaves most weights without a gradient: SGD at the rates that
+    suit the largest network diverged on random paths.
 
     Attributes:
-        epochs: with batch statistics; each step trains one path on one batch.
+        epochs: with batch statistics.
         frozen_epochs: after that, with frozen statistics (ADR 0002).
-        largest_share: share of steps that train the largest sub-network, the others a uniformly random one.
-        calibration_batches: random paths whose statistics are averaged before freezing.
+        batch: images of one step, divided among `paths` architectures.
+        warm_up_steps: steps with a rising learning rate, on the largest architecture alone.
+        largest_share: share of the later steps in which one path is the largest architecture.
+        calibration_batches: random paths whose statistics are pooled before freezing.
     """
 
-    epochs: int = 18
-    frozen_epochs: int = 6
-    batch: int = 128
-    learning_rate: float = 0.1
-    frozen_learning_rate: float = 0.02
-    warm_up_steps: int = 500
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
+    epochs: int = 13
+    frozen_epochs: int = 4
+    batch: int = 192
+    paths: int = 3
+    learning_rate: float = 3e-3
+    frozen_learning_rate: float = 6e-4
+    warm_up_steps: int = 150
+    weight_decay: float = 0.02
     gradient_norm: float = 5.0
-    largest_share: float = 0.2
-    calibration_batches: int = 500
+    largest_share: float = 0.33
+    calibration_batches: int = 400
     held_out: int = 5000
     seed: int = 2026
 
