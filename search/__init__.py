@@ -19,7 +19,7 @@ from search.errors import (
     UnknownObjectiveError,
     UnknownSpaceError,
 )
-from search.front.plot import front_png
+from search.front.plot import Cloud, front_png
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.plan import measurement_plan
@@ -41,6 +41,7 @@ __all__ = [
     "ArtefactError",
     "ChainSpace",
     "ChoiceError",
+    "Cloud",
     "ErrorPredictor",
     "Evaluations",
     "FrontItem",

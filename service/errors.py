@@ -6,6 +6,8 @@ ServiceError
  |    +-- HostRefusedError       the host is reachable from outside and nothing would protect the service
  |    +-- DataFolderError        the data folder cannot be used
  |    +-- DatabaseStartError     the database cannot be opened, written or migrated
+ |    +-- DeviceNameError        a device's name cannot be a file name
+ |    +-- DemoError              the demo's service or one of its searches did not succeed
  +-- RequestError               the request is at fault; carries faults with JSON pointers
  |    +-- MalformedBodyError     the body is not JSON that this service reads
  |    +-- BodyTooLargeError      the body is longer than the limit
@@ -91,6 +93,21 @@ class DatabaseStartError(StartError):
         )
         self.place = place
         self.reason = reason
+
+
+class DeviceNameError(StartError):
+    """A device's name cannot be a file name."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(
+            f"{device[:80]!r} is no name for a device. Use up to 64 lower-case letters, digits, dots, underscores and"
+            " hyphens, beginning with a letter or digit: local-cpu"
+        )
+        self.device = device
+
+
+class DemoError(StartError):
+    """The demo's service or one of its searches did not succeed; the message says which and why."""
 
 
 class RequestError(ServiceError):

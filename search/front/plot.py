@@ -1,4 +1,4 @@
-"""A picture of a search: its front over all evaluated candidates, one panel per device or further objective.
+"""A picture of searches: fronts over all evaluated candidates, one panel per device or further objective.
 
 Called by the demo. matplotlib is imported on use: a search needs none of it.
 """
@@ -6,6 +6,8 @@ Called by the demo. matplotlib is imported on use: a search needs none of it.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,37 +36,65 @@ _NAMES = {
 }
 
 
-def front_png(columns: tuple[str, ...], values: npt.ArrayLike, feasible: npt.ArrayLike, *, title: str = "") -> bytes:
-    """Draw a search as a PNG file.
+@dataclass(frozen=True)
+class Cloud:
+    """Every candidate that a search evaluated.
 
-    Args:
-        columns: names of objective columns as in `SearchResult`, two or more; the height is `error` or else the first.
-        values: every evaluated candidate in minimise form, `(n, m)`; the front is found among the feasible ones.
+    Attributes:
+        columns: names of objective columns as in `SearchResult`, two or more.
+        values: in minimise form, `(n, m)`.
         feasible: which candidates keep all limits, `(n,)`.
-        title: one line above the panels.
 
     Raises:
         ValueError: fewer than two columns, shapes that differ, or no feasible candidate.
     """
-    matrix, kept = np.asarray(values, dtype=np.float64), np.asarray(feasible, dtype=np.bool_)
-    if len(columns) < 2 or matrix.shape != (len(kept), len(columns)):
-        raise ValueError(f"{len(columns)} columns and {len(kept)} marks do not fit values of shape {matrix.shape}")
-    if not kept.any():
-        raise ValueError("no feasible candidate to draw")
+
+    columns: tuple[str, ...]
+    values: Floats
+    feasible: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))
+        object.__setattr__(self, "feasible", np.asarray(self.feasible, dtype=np.bool_))
+        n, m = len(self.feasible), len(self.columns)
+        if m < 2 or self.values.shape != (n, m):
+            raise ValueError(f"{m} columns and {n} marks do not fit values of shape {self.values.shape}")
+        if not self.feasible.any():
+            raise ValueError("no feasible candidate to draw")
+
+    @property
+    def upwards(self) -> int:
+        """The column that is drawn as height: `error`, or else the first."""
+        return self.columns.index("error") if "error" in self.columns else 0
+
+
+def front_png(clouds: Sequence[Cloud], *, title: str = "") -> bytes:
+    """Draw searches side by side as one PNG file: a panel for every column besides the height.
+
+    Args:
+        clouds: one or more searches; each has its front drawn over all that it evaluated.
+        title: one line above the panels.
+
+    Raises:
+        ValueError: no search at all.
+    """
+    if not clouds:
+        raise ValueError("no search to draw")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    upwards = columns.index("error") if "error" in columns else 0
-    across = [place for place in range(len(columns)) if place != upwards]
+    panels = [(cloud, place) for cloud in clouds for place in range(len(cloud.columns)) if place != cloud.upwards]
     width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * len(across), height), dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(width * len(panels), height), dpi=_DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
-    for place, axes in zip(across, np.ravel(figure.subplots(1, len(across), sharey=True, squeeze=False)), strict=True):
-        _draw_panel(axes, matrix, kept, (place, upwards))
-        axes.set_xlabel(_label(columns[place]))
-    first = figure.axes[0]
-    first.set_ylabel(_label(columns[upwards]))
-    first.legend(loc="upper right", frameon=False, fontsize="small", markerscale=1.5)
+    one = len(clouds) == 1
+    every = np.ravel(figure.subplots(1, len(panels), sharey=one, squeeze=False))
+    for (cloud, place), axes in zip(panels, every, strict=True):
+        _draw_panel(axes, cloud.values, cloud.feasible, (place, cloud.upwards))
+        axes.set_xlabel(_label(cloud.columns[place]))
+        if axes is every[0] or not one:
+            axes.set_ylabel(_label(cloud.columns[cloud.upwards]))
+    every[0].legend(loc="upper right", frameon=False, fontsize="small", markerscale=1.5)
     figure.suptitle(title)
     picture = io.BytesIO()
     # Without the version of matplotlib inside, equal searches give equal files.

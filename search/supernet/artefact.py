@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from search.supernet.subnet import required_tensors
 FORMAT = "lutnas-supernet/1"
 WEIGHTS, EVALUATIONS, CARD = "weights.safetensors", "evaluations.npz", "card.json"
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
+_UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error, GenomeError)
+"""What numpy raises for an archive that is none, is damaged, or holds other arrays than evaluations."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ def read_artefact(directory: Path, space: Space) -> SupernetArtefact:
     contents = {name: _read_checked(directory / name, card) for name in (WEIGHTS, EVALUATIONS)}
     try:
         weights = load(contents[WEIGHTS])
-    except SafetensorError as error:
-        raise ArtefactError(str(directory / WEIGHTS), str(error)) from error
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of number that numpy lacks
+        raise ArtefactError(str(directory / WEIGHTS), f"cannot be read: {error}") from error
     _check_weights(directory / WEIGHTS, weights, space)
     evaluations = _read_evaluations(directory / EVALUATIONS, contents[EVALUATIONS], space)
     return SupernetArtefact(directory, weights, evaluations, card, hashlib.sha256(contents[WEIGHTS]).hexdigest())
@@ -86,7 +89,7 @@ def write_artefact(
     arrays = io.BytesIO()
     np.savez_compressed(
         arrays,
-        genomes=evaluations.genomes.astype(np.int8),
+        genomes=evaluations.genomes.astype(np.int16),
         error=evaluations.error.astype(np.float32),
         cross_entropy=evaluations.cross_entropy.astype(np.float32),
     )
@@ -109,7 +112,8 @@ def _read_card(path: Path, space: Space) -> dict[str, Any]:
         found = str(card.get("space_sha256"))[:64]
         raise ArtefactError(str(path), f"was trained for space definition {found}, {space.name} is {space.sha256}")
     classes = card.get("classes")
-    if not isinstance(classes, list) or len(classes) != space.classes:
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not named or len(classes) != space.classes:
         raise ArtefactError(str(path), f"needs the names of {space.classes} classes")
     return card
 
@@ -140,6 +144,8 @@ def _check_weights(path: Path, weights: Mapping[str, npt.NDArray[np.float16]], s
             if len(found) != len(shape) or any(have < need for have, need in zip(found, shape, strict=True)):
                 raise ArtefactError(str(path), f"tensor {name} has shape {found}, {space.name} needs {shape}")
     for name, tensor in weights.items():
+        if tensor.dtype != np.float16:
+            raise ArtefactError(str(path), f"tensor {name} is of type {tensor.dtype}, not float16")
         if not np.isfinite(tensor).all():
             raise ArtefactError(str(path), f"tensor {name} holds values that are not finite")
 
@@ -149,8 +155,10 @@ def _read_evaluations(path: Path, content: bytes, space: Space) -> Evaluations:
         with np.load(io.BytesIO(content)) as arrays:
             genomes = check_genomes(space, arrays["genomes"])
             error, cross_entropy = (arrays[name].astype(np.float64) for name in ("error", "cross_entropy"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, GenomeError) as fault:
+    except _UNREADABLE as fault:
         raise ArtefactError(str(path), f"cannot be read: {fault}") from fault
+    if len(np.unique(genomes, axis=0)) != len(genomes):
+        raise ArtefactError(str(path), "holds a genome twice")
     if not (error.shape == cross_entropy.shape == (len(genomes),) and len(genomes)):
         raise ArtefactError(str(path), "needs one error and one cross-entropy per genome")
     if not (np.isfinite(error).all() and np.isfinite(cross_entropy).all() and ((error >= 0) & (error <= 1)).all()):

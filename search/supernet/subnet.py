@@ -74,6 +74,6 @@ def _cut(
     centre = slice(margin, margin + kernel)
     weight = whole[:out, :per_group, centre, centre].astype(np.float32)
     if not spec.normalised:
-        return FoldedConvolution(weight, shared[f"{name}/bias"].astype(np.float32))
-    scale, shift = (shared[key].astype(np.float32) for key in norm_names(position, block, spec))
+        return FoldedConvolution(weight, shared[f"{name}/bias"][:out].astype(np.float32))
+    scale, shift = (shared[key][:out].astype(np.float32) for key in norm_names(position, block, spec))
     return FoldedConvolution(weight * scale[:, None, None, None], shift)

@@ -48,6 +48,7 @@ STATUS = {
     "NonFiniteObjectiveError": 500,
     "SpaceFileError": 500,
     "ArtefactError": 500,
+    "PredictorError": 500,
     "DatasetError": 500,
     "CheckpointError": 500,
     "TableFileError": 500,
@@ -57,6 +58,8 @@ STATUS = {
     "HostRefusedError": 500,
     "DataFolderError": 500,
     "DatabaseStartError": 500,
+    "DeviceNameError": 500,
+    "DemoError": 500,
     "StorageBusyError": 503,
     "StorageFullError": 503,
 }

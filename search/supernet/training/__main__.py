@@ -13,7 +13,7 @@ from search.errors import SearchError
 from search.space.chain import read_chain_space
 from search.supernet.training.dataset import read_dataset
 from search.supernet.training.loop import StepReport, Training
-from search.supernet.training.recipe import Recipe
+from search.supernet.training.recipe import Recipe, add_recipe, recipe_from
 
 CATALOGUE = Path(__file__).resolve().parents[2] / "space" / "catalogue"
 
@@ -22,7 +22,7 @@ def main() -> int:
     """Run or resume a training; return the exit code."""
     arguments = _parser().parse_args()
     path = Path(arguments.space) if arguments.space.endswith(".json") else CATALOGUE / f"{arguments.space}.json"
-    recipe = Recipe(epochs=arguments.epochs, frozen_epochs=arguments.frozen_epochs)
+    recipe = recipe_from(arguments)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     try:
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
@@ -38,8 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--space", default="fbnet-cifar10", help="name of a shipped space, or a space file (.json)")
     parser.add_argument("--dataset", type=Path, required=True, help="archive with train/<class>/ and test/<class>/")
     parser.add_argument("--folder", type=Path, required=True, help="where checkpoints are kept")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="epochs with batch statistics")
-    parser.add_argument("--frozen-epochs", type=int, default=Recipe.frozen_epochs, help="then with frozen statistics")
+    add_recipe(parser)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Training checkpoints: weights, the state of the optimizer and the step, as one safetensors file that is replaced atomically."""
+"""Training checkpoints: weights, the optimizer and the step, as one safetensors file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from search.errors import CheckpointError
 _OPTIMIZER = "optimizer:"
 
 
-def write_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer, progress: dict[str, int | str]) -> None:
+def write_checkpoint(
+    path: Path, supernet: nn.Module, optimizer: optim.Optimizer, progress: dict[str, int | str]
+) -> None:
     """Replace the checkpoint: either the old or the new file is there after a crash, never half of one."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in supernet.state_dict().items()}
     for name, parameter in supernet.named_parameters():

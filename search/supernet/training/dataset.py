@@ -7,7 +7,9 @@ Read by the training loop and by `evaluate`; the archive's layout is `<split>/<c
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from PIL import Image
 from search.errors import DatasetError
 
 SPLITS = ("train", "test")
+_Rows = list[tuple[str, npt.NDArray[np.uint8]]]
+"""Class name and pixels `(channels, size, size)` of each image of a split."""
 
 
 @dataclass(frozen=True)
@@ -52,38 +56,48 @@ def read_dataset(archive: Path, *, held_out: int, seed: int) -> Dataset:
         DatasetError: the archive is not there, damaged, or lacks a split, classes or enough images.
     """
     splits = _read_archive(archive)
-    classes = tuple(sorted({name for rows in splits.values() for name, _ in rows}))
-    if len(classes) < 2 or any(not splits[split] for split in SPLITS):
-        raise DatasetError(str(archive), "needs the folders train/<class>/ and test/<class>/ with two classes or more")
-    train, test = (_stack(splits[split], classes, archive) for split in SPLITS)
+    classes = _classes(archive, splits)
+    sizes = {pixels.shape for rows in splits.values() for _, pixels in rows}
+    if len(sizes) != 1:
+        raise DatasetError(str(archive), f"holds images of different sizes: {sorted(sizes)[:5]}")
+    train, test = (_stack(splits[split], classes) for split in SPLITS)
     if not 0 < held_out < len(train):
         raise DatasetError(str(archive), f"cannot hold {held_out} of {len(train)} training images out for validation")
     order = np.random.default_rng(seed).permutation(len(train))
     return Dataset(classes, train.take(order[held_out:]), train.take(order[:held_out]), test)
 
 
-def _read_archive(archive: Path) -> dict[str, list[tuple[str, npt.NDArray[np.uint8]]]]:
-    splits: dict[str, list[tuple[str, npt.NDArray[np.uint8]]]] = {split: [] for split in SPLITS}
+def _read_archive(archive: Path) -> dict[str, _Rows]:
+    splits: dict[str, _Rows] = {split: [] for split in SPLITS}
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 parts = Path(member.name).parts
                 content = tar.extractfile(member) if member.isfile() and len(parts) >= 3 else None
                 if content is not None and parts[-3] in splits:
-                    splits[parts[-3]].append((parts[-2], _pixels(content.read())))
-    except (OSError, EOFError, tarfile.TarError) as error:
+                    splits[parts[-3]].append((parts[-2], _pixels(archive, member.name, content.read())))
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError) as error:
         raise DatasetError(str(archive), f"cannot be read: {error}") from error
     return splits
 
 
-def _pixels(content: bytes) -> npt.NDArray[np.uint8]:
-    with Image.open(io.BytesIO(content)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
+def _pixels(archive: Path, name: str, content: bytes) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
+        raise DatasetError(str(archive), f"{name[:120]} is no image that can be read: {error}") from error
 
 
-def _stack(rows: list[tuple[str, npt.NDArray[np.uint8]]], classes: tuple[str, ...], archive: Path) -> LabelledImages:
-    sizes = {pixels.shape for _, pixels in rows}
-    if len(sizes) != 1:
-        raise DatasetError(str(archive), f"holds images of different sizes: {sorted(sizes)[:5]}")
+def _classes(archive: Path, splits: dict[str, _Rows]) -> tuple[str, ...]:
+    train, test = ({name for name, _ in splits[split]} for split in SPLITS)
+    if len(train) < 2 or not test:
+        raise DatasetError(str(archive), "needs the folders train/<class>/ and test/<class>/ with two classes or more")
+    if train != test:
+        raise DatasetError(str(archive), f"has classes in one split only: {', '.join(sorted(train ^ test)[:5])}")
+    return tuple(sorted(train))
+
+
+def _stack(rows: _Rows, classes: tuple[str, ...]) -> LabelledImages:
     labels = np.array([classes.index(name) for name, _ in rows], dtype=np.int64)
     return LabelledImages(np.stack([pixels for _, pixels in rows]), labels)

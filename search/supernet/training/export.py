@@ -13,8 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from search.space.blocks.base import Block, Convolution
 from search.space.chain import ChainSpace
-from search.supernet.training.supernet import BATCH_NORM_EPS, Position, Supernet
+from search.supernet.subnet import norm_names, weight_name
+from search.supernet.training.supernet import Supernet
 
 Halves = npt.NDArray[np.float16]
 
@@ -22,37 +24,41 @@ Halves = npt.NDArray[np.float16]
 def shared_tensors(supernet: Supernet) -> dict[str, Halves]:
     """Weights and folded norms of a supernet under the names of `search.supernet.subnet`."""
     tensors: dict[str, Halves] = {}
-    for name, position in _positions(supernet):
-        for key, weight in position.weights.items():
-            tensors[f"{name}/{key.replace('/', '.')}"] = _half(weight)
-        for key, bias in position.biases.items():
-            tensors[f"{name}/{key.replace('/', '.')}/bias"] = _half(bias)
-        for key, norm in position.choice_norms():
-            scale, shift = norm.folded()
-            tensors[f"{name}/{key}/scale"], tensors[f"{name}/{key}/shift"] = _half(scale), _half(shift)
+    for position, block, spec in _convolutions(supernet.space):
+        place = supernet.position(position)
+        key = spec.shared_name.replace(".", "/")
+        name = weight_name(position, spec)
+        tensors[name] = _half(place.weights[key])
+        if spec.normalised:
+            scale, shift = norm_names(position, block, spec)
+            tensors[scale], tensors[shift] = (_half(vector) for vector in place.folded(block, spec))
+        else:
+            tensors[f"{name}/bias"] = _half(place.biases[key])
     return tensors
 
 
 def load_shared(space: ChainSpace, tensors: Mapping[str, Halves]) -> Supernet:
-    """A supernet with frozen statistics that computes what the artefact's tensors say; to check, not to train on."""
+    """A supernet that computes what an artefact's tensors say: for checks and evaluation, not for training on."""
     supernet = Supernet(space)
     with torch.no_grad():
-        for name, position in _positions(supernet):
-            for key, weight in position.weights.items():
-                weight.copy_(_wide(tensors[f"{name}/{key.replace('/', '.')}"]))
-            for key, bias in position.biases.items():
-                bias.copy_(_wide(tensors[f"{name}/{key.replace('/', '.')}/bias"]))
-            for key, norm in position.choice_norms():
-                norm.gamma.copy_(_wide(tensors[f"{name}/{key}/scale"]))
-                norm.beta.copy_(_wide(tensors[f"{name}/{key}/shift"]))
-                norm.mean.zero_()
-                norm.variance.fill_(1.0 - BATCH_NORM_EPS)
+        for position, block, spec in _convolutions(space):
+            place = supernet.position(position)
+            key = spec.shared_name.replace(".", "/")
+            name = weight_name(position, spec)
+            place.weights[key].copy_(_wide(tensors[name]))
+            if spec.normalised:
+                names = norm_names(position, block, spec)
+                place.fix_norm(block, spec, *(_wide(tensors[vector]) for vector in names))
+            else:
+                place.biases[key].copy_(_wide(tensors[f"{name}/bias"]))
     supernet.frozen_statistics = True
     return supernet.eval()
 
 
-def _positions(supernet: Supernet) -> list[tuple[str, Position]]:
-    return [(name, position) for name, position in supernet.positions.items() if isinstance(position, Position)]
+def _convolutions(space: ChainSpace) -> list[tuple[str, Block, Convolution]]:
+    """Every convolution of every choice with its position."""
+    places = zip(space.positions, [(space.stem,), *space.layers, (space.head,)], strict=True)
+    return [(name, block, spec) for name, blocks in places for block in blocks for spec in block.convolutions]
 
 
 def _half(tensor: Tensor) -> Halves:

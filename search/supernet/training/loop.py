@@ -1,4 +1,4 @@
-"""The training loop: a few paths a step, checkpoints, exact resume.
+"""The training loop: the largest network and random ones in every step, checkpoints, exact resume.
 
 Every random choice is drawn from a generator made of (seed, purpose, step), so that a resumed training takes the
 same steps as an uninterrupted one.
@@ -34,7 +34,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class StepReport:
-    """Where a training stands; `loss` and `accuracy` are of the last step's batch."""
+    """Where a training stands; `loss` and `accuracy` are the largest network's in the last step."""
 
     step: int
     steps: int
@@ -56,7 +56,7 @@ class Training:
         self.supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.optimizer = _optimizer(self.supernet, recipe)
         self.steps_per_epoch = len(dataset.train) // recipe.batch
-        self.steps = (recipe.epochs + recipe.frozen_epochs) * self.steps_per_epoch
+        self.steps = recipe.steps(self.steps_per_epoch)
         self.step = 0
         if self.checkpoint.exists():
             progress = read_checkpoint(self.checkpoint, self.supernet, self.optimizer)
@@ -65,7 +65,7 @@ class Training:
 
     @property
     def _freeze_step(self) -> int:
-        return self.recipe.epochs * self.steps_per_epoch
+        return self.recipe.frozen_from(self.steps_per_epoch)
 
     def run(self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0) -> None:
         """Train to the end; report about every 50 steps, write a checkpoint every `checkpoint_s` seconds."""
@@ -93,30 +93,37 @@ class Training:
         write_checkpoint(path, self.supernet, self.optimizer, {"step": self.step, "space": self.space.sha256})
 
     def _train_step(self) -> tuple[float, float]:
+        """One update; returns loss and accuracy of the largest network."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step, self.steps_per_epoch)
         images, labels = self._batch(self.step)
+        paths = self._random_paths(self.step)
+        share = 1.0 / (1 + len(paths))
         self.optimizer.zero_grad(set_to_none=True)
-        losses, right = [], 0.0
-        paths = self._paths(self.step)
-        for path, part, wanted in zip(paths, images.chunk(len(paths)), labels.chunk(len(paths)), strict=True):
-            with torch.autocast(self.device.type, torch.bfloat16):
-                logits = self.supernet(part, path).float()
-            loss = F.cross_entropy(logits, wanted) * (len(wanted) / len(labels))
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.item())
-            right += (logits.argmax(1) == wanted).sum().item()
+        logits = self._logits(images, largest(self.space))
+        loss = F.cross_entropy(logits, labels)
+        (share * loss).backward()  # type: ignore[no-untyped-call]
+        teacher = logits.detach().softmax(1)
+        for path in paths:
+            answers = self._logits(images, path)
+            soft, hard = F.cross_entropy(answers, teacher), F.cross_entropy(answers, labels)
+            mixed = self.recipe.soft_share * soft + (1.0 - self.recipe.soft_share) * hard
+            (share * mixed).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.supernet.parameters(), self.recipe.gradient_norm)
         self.optimizer.step()
-        return sum(losses), right / len(labels)
+        return loss.item(), (logits.argmax(1) == labels).float().mean().item()
 
-    def _paths(self, step: int) -> list[Architecture]:
-        """The architectures that share the step's batch: at first the largest alone, then mostly random ones."""
-        if step < self.recipe.warm_up_steps:
-            return [largest(self.space)]
+    def _logits(self, images: Tensor, path: Architecture) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits: Tensor = self.supernet(images, path)
+        return logits.float()
+
+    def _random_paths(self, step: int) -> list[Architecture]:
+        if step < self.recipe.largest_epochs * self.steps_per_epoch:
+            return []
         rng = np.random.default_rng([self.recipe.seed, _PATHS, step])
-        paths = [self.space.architecture(genome) for genome in random_genomes(self.space, self.recipe.paths, rng)]
-        return [largest(self.space), *paths[1:]] if rng.random() < self.recipe.largest_share else paths
+        genomes = random_genomes(self.space, self.recipe.random_paths, rng)
+        return [self.space.architecture(genome) for genome in genomes]
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, place = divmod(step, self.steps_per_epoch)

@@ -1,9 +1,9 @@
 """Supernet: one PyTorch module that holds the shared weights of every architecture of a chain space.
 
 Convolutions of one position share a tensor per `shared_name`: smaller expansions are its leading channels, smaller
-kernels its centre (once-for-all, Cai et al. 2020). Batch norm is not shared between choices: every convolution of
-every choice has statistics and an affine map of its own, because activations of an expansion-1 and an expansion-6
-block differ in scale (slimmable networks, Yu et al. 2019, "switchable batch normalization").
+kernels its centre (once-for-all, Cai et al. 2020); the affine map of batch norm is shared in the same way. Its
+statistics are not: every convolution of every choice has its own, because activations of an expansion-1 and an
+expansion-6 block differ (compare slimmable networks, Yu et al. 2019).
 
 Two modes of batch norm:
 * batch statistics (`frozen_statistics` False): ordinary training; running statistics follow by moving average;
@@ -33,22 +33,17 @@ _CLASSIFIER_SD = 0.01
 
 
 class ChoiceNorm(nn.Module):
-    """Batch norm of one convolution in one choice: statistics and affine map as plain tensors `(channels,)`."""
+    """Running statistics `(channels,)` of one convolution in one choice."""
 
     mean: Tensor
     variance: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gamma = nn.Parameter(torch.ones(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
-
-    def folded(self) -> tuple[Tensor, Tensor]:
-        """Scale and shift `(channels,)` that this norm is at its running statistics."""
-        scale = self.gamma * torch.rsqrt(self.variance + BATCH_NORM_EPS)
-        return scale, self.beta - self.mean * scale
+        self.fixed: tuple[Tensor, Tensor] | None = None
+        """Scale and shift read from an artefact, instead of statistics and affine map."""
 
 
 Observer = Callable[[ChoiceNorm, Tensor], None]
@@ -68,14 +63,18 @@ class Position(nn.Module):
         self.observer: Observer | None = None
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()
+        self.gammas = nn.ParameterDict()
+        self.betas = nn.ParameterDict()
         self.norms = nn.ModuleDict()
         for block in blocks:
             for spec in block.convolutions:
                 self._widen(spec)
-                if not spec.normalised:
-                    self.biases[_key(spec.shared_name)] = nn.Parameter(torch.zeros(spec.out_channels))
-                else:
+                if spec.normalised:
                     self.norms[norm_name(block.label, spec.name)] = ChoiceNorm(spec.out_channels)
+            if isinstance(block, InvertedResidual) and block.has_identity:
+                # Blocks beside an identity start as nothing but the identity (Goyal et al. 2017, section 5.1), so
+                # that choices trained late do not disturb a path.
+                nn.init.zeros_(self.gammas[_key(block.convolutions[-1].shared_name)])
         for name, weight in self.weights.items():
             if name in self.biases:
                 nn.init.normal_(weight, std=_CLASSIFIER_SD)
@@ -84,15 +83,35 @@ class Position(nn.Module):
                 nn.init.kaiming_normal_(weight, mode="fan_out" if dense else "fan_in", nonlinearity="relu")
 
     def _widen(self, spec: Convolution) -> None:
+        """Make room for a convolution in what it shares."""
         key = _key(spec.shared_name)
         shape = spec.weight_shape
         if key in self.weights:
             shape = tuple(max(sizes) for sizes in zip(shape, self.weights[key].shape, strict=True))
         self.weights[key] = nn.Parameter(torch.empty(shape))
+        if spec.normalised:
+            self.gammas[key] = nn.Parameter(torch.ones(shape[0]))
+            self.betas[key] = nn.Parameter(torch.zeros(shape[0]))
+        else:
+            self.biases[key] = nn.Parameter(torch.zeros(shape[0]))
 
-    def choice_norms(self) -> list[tuple[str, ChoiceNorm]]:
-        """Norms by `<block label>/<convolution>`."""
-        return [(name, norm) for name, norm in self.norms.items() if isinstance(norm, ChoiceNorm)]
+    def affine(self, spec: Convolution) -> tuple[Tensor, Tensor]:
+        """Gamma and beta `(out,)` of one convolution."""
+        key = _key(spec.shared_name)
+        return self.gammas[key][: spec.out_channels], self.betas[key][: spec.out_channels]
+
+    def folded(self, block: Block, spec: Convolution) -> tuple[Tensor, Tensor]:
+        """Scale and shift `(out,)` that the norm of a choice is at its running statistics."""
+        norm = cast("ChoiceNorm", self.norms[norm_name(block.label, spec.name)])
+        if norm.fixed is not None:
+            return norm.fixed
+        gamma, beta = self.affine(spec)
+        scale = gamma * torch.rsqrt(norm.variance + BATCH_NORM_EPS)
+        return scale, beta - norm.mean * scale
+
+    def fix_norm(self, block: Block, spec: Convolution, scale: Tensor, shift: Tensor) -> None:
+        """Use this scale and shift from now on."""
+        cast("ChoiceNorm", self.norms[norm_name(block.label, spec.name)]).fixed = (scale, shift)
 
     def weight(self, spec: Convolution) -> Tensor:
         """The shared tensor cut to one convolution, `spec.weight_shape`."""
@@ -100,17 +119,18 @@ class Position(nn.Module):
 
     def convolve(self, x: Tensor, block: Block, spec: Convolution, frozen: bool) -> Tensor:
         """One convolution with its norm and activation."""
-        norm = cast(ChoiceNorm, self.norms[norm_name(block.label, spec.name)])
         weight = self.weight(spec)
         if frozen:
-            scale, shift = norm.folded()
+            scale, shift = self.folded(block, spec)
             y = _convolution(x, weight * scale[:, None, None, None], shift, spec)
         else:
+            norm = cast("ChoiceNorm", self.norms[norm_name(block.label, spec.name)])
             y = _convolution(x, weight, None, spec)
             if self.observer is not None:
                 self.observer(norm, y)
+            gamma, beta = self.affine(spec)
             y = F.batch_norm(
-                y, norm.mean, norm.variance, norm.gamma, norm.beta, self.training, BATCH_NORM_MOMENTUM, BATCH_NORM_EPS
+                y, norm.mean, norm.variance, gamma, beta, self.training, BATCH_NORM_MOMENTUM, BATCH_NORM_EPS
             )
         return F.relu(y, inplace=True) if spec.relu else y
 
@@ -149,6 +169,13 @@ class Supernet(nn.Module):
         self.positions = nn.ModuleDict()
         for name, blocks in zip(space.positions, [(space.stem,), *space.layers, (space.head,)], strict=True):
             self.positions[name] = Position(blocks)
+
+    def position(self, name: str) -> Position:
+        """The part of the network at one place."""
+        position = self.positions[name]
+        if not isinstance(position, Position):  # what ModuleDict's type cannot say
+            raise TypeError(name)
+        return position
 
     def norms(self) -> Iterator[ChoiceNorm]:
         """Every choice's norms, in a stable order."""

@@ -1,0 +1,69 @@
+"""Measuring this machine: plan, agent, estimate, table file. Called by `lutnas measure` and `lutnas demo`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from latency_tables import (
+    LatencyTable,
+    MeasureOptions,
+    estimate_table,
+    measure_plan,
+    write_plan,
+    write_table,
+)
+from search import load_space, measurement_plan
+from service.errors import DeviceNameError
+from service.progress import seconds_left, showing
+
+LOCAL_DEVICE = "local-cpu"
+_DEVICE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def measure_device(space: str, device: str, options: MeasureOptions, tables_dir: Path, console: Console) -> Path:
+    """Measure this machine for a space and write `<tables_dir>/<device>/<space>.json`; a running server sees it.
+
+    Raises:
+        DeviceNameError: the device's name is no safe file name.
+        UnknownSpaceError: no such space.
+        MeasurementError: onnxruntime cannot run a model, or the clock is broken.
+    """
+    if not _DEVICE.fullmatch(device):
+        raise DeviceNameError(device)
+    plan = measurement_plan(load_space(space))
+    console.print(
+        f"Measuring {device} for {space}: {len(plan.entries)} models, {options.threads} thread(s)."
+        " Other programs disturb it.",
+        soft_wrap=True,
+    )
+    with showing(console) as bars:
+        result = measure_plan(
+            write_plan(plan),
+            options,
+            lambda done, total, left: bars.show("Measuring", done / total, seconds_left(left)),
+        )
+    with console.status("Estimating operator costs ..."):
+        table = estimate_table(device, plan, result)
+    path = tables_dir / device / f"{space}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(table, path)
+    for line in describe(table):
+        console.print(line, soft_wrap=True, highlight=False)
+    return path
+
+
+def describe(table: LatencyTable) -> list[str]:
+    """A table's source and honesty figures in words."""
+    source, honesty = table.provenance, table.honesty
+    runtime = f"{source.runtime} {source.runtime_version}, {source.threads} thread(s)"
+    lines = [f"{table.device}: {source.processor}, {runtime}, {len(table.operator_ms)} operators."]
+    if honesty is not None:
+        lines.append(
+            f"On {honesty.networks} networks that were not used to fit it: mean error {honesty.mape:.1%}, "
+            f"{honesty.within_10:.0%} within 10 % (measuring the same networks again: {honesty.repeatability_mape:.1%} "
+            f"and {honesty.repeatability_within_10:.0%})."
+        )
+    return lines
