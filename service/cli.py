@@ -78,7 +78,10 @@ def measure(space: str, device: str, threads: int, budget: float, data_dir: Path
     help="Folder for results.",
 )
 @click.option("--budget", type=click.FloatRange(1, 3600), default=75.0, show_default=True, help="Seconds of timing.")
-def demo(out: Path, budget: float) -> None:
+@click.option(
+    "--all-models", is_flag=True, help="Download every network of the fronts (hundreds, some GB), not twelve."
+)
+def demo(out: Path, budget: float, all_models: bool) -> None:
     """Measure this CPU, search networks for it and for a Raspberry Pi 4, and check three of them here."""
     _one_thread_for_linear_algebra()
     from rich.console import Console
@@ -86,7 +89,7 @@ def demo(out: Path, budget: float) -> None:
     from service.demo import run_demo
 
     with _clear_errors("lutnas demo failed."):
-        run_demo(out, budget_s=budget, console=Console())
+        run_demo(out, budget_s=budget, all_models=all_models, console=Console())
 
 
 def _one_thread_for_linear_algebra() -> None:

@@ -49,8 +49,8 @@ class DeviceFront:
         return list(self.front["items"])
 
 
-def run_demo(folder: Path, *, budget_s: float, console: Console) -> None:
-    """Run the demo and write its results into `folder`.
+def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Console) -> None:
+    """Run the demo and write its results into `folder`; `all_models` downloads whole fronts, some GB.
 
     Raises:
         DemoError: the service did not start, or a search did not succeed.
@@ -64,8 +64,8 @@ def run_demo(folder: Path, *, budget_s: float, console: Console) -> None:
         fronts = _search(client, console)
         for found in fronts:
             console.print(demo_report.front_table(found.device, found.items))
-        with console.status("Downloading the networks ..."):
-            demo_report.write_files(folder, fronts, lambda found: _download(client, found, folder))
+        demo_report.write_files(folder, fronts)
+        _download(client, fronts, folder, all_models, console)
     _check(fronts[0], folder, console)
     for line in demo_report.closing(folder, data_dir, fronts, time.monotonic() - started):
         console.print(line, soft_wrap=True, highlight=False)
@@ -149,22 +149,28 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
     return content
 
 
-def _download(client: httpx.Client, found: DeviceFront, folder: Path) -> None:
-    """Every ONNX file of a front into `models/<device>/`; files of an earlier demo go."""
-    models = demo_report.models_folder(folder, found.device)
-    models.mkdir(parents=True, exist_ok=True)
-    for old in models.glob("*.onnx"):
-        old.unlink()
-    for item in found.items:
-        answer = client.get(item["model_url"])
-        if answer.is_error:
-            raise DemoError(f"The service answered {answer.status_code} for {item['model_url']}.")
-        (models / f"{item['architecture_id']}.onnx").write_bytes(answer.content)
+def _download(
+    client: httpx.Client, fronts: list[DeviceFront], folder: Path, all_models: bool, console: Console
+) -> None:
+    """ONNX files of the printed networks, or of all, into `models/<device>/`; files of an earlier demo go."""
+    with showing(console) as bars:
+        for found in fronts:
+            models = demo_report.models_folder(folder, found.device)
+            models.mkdir(parents=True, exist_ok=True)
+            for old in models.glob("*.onnx"):
+                old.unlink()
+            items = found.items if all_models else demo_report.spread(found.items, demo_report.SHOWN)
+            for number, item in enumerate(items, 1):
+                answer = client.get(item["model_url"])
+                if answer.is_error:
+                    raise DemoError(f"The service answered {answer.status_code} for {item['model_url']}.")
+                (models / f"{item['architecture_id']}.onnx").write_bytes(answer.content)
+                bars.show(f"Downloading networks for {found.device}", number / len(items), f"{number} of {len(items)}")
 
 
 def _check(found: DeviceFront, folder: Path, console: Console) -> None:
     """Run some of the local front's networks here and set the times beside the predictions."""
-    items = demo_report.spread(found.items, _CHECKED)
+    items = demo_report.spread(demo_report.spread(found.items, demo_report.SHOWN), _CHECKED)
     models = demo_report.models_folder(folder, found.device)
     files = [(models / f"{item['architecture_id']}.onnx").read_bytes() for item in items]
     with console.status("Running three networks of the front on this CPU ..."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from search import Cloud, front_png
 if TYPE_CHECKING:
     from service.demo import DeviceFront
 
-_ROWS = 12
-"""Rows of a printed front; the files hold all of it."""
+SHOWN = 12
+"""Networks of a front that are printed and downloaded; a front has hundreds, some MB each."""
 
 Item = dict[str, Any]
 
@@ -35,13 +35,11 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 def front_table(device: str, items: Sequence[Item]) -> Table:
     """A front as a table for the terminal, the most accurate network first."""
-    shown = spread(items, _ROWS)
+    shown = spread(items, SHOWN)
     left_out = f", {len(shown)} of {len(items)} shown" if len(shown) < len(items) else ""
     table = Table(title=f"Front for {device}: {len(items)} networks{left_out}", title_justify="left")
-    for heading in ("network", "expected error", "latency (ms)", "M macs", "params (k)", "layers"):
-        table.add_column(
-            heading, justify="left" if heading in ("network", "layers") else "right", no_wrap=heading != "layers"
-        )
+    for heading in ("network", "expected error", "latency (ms)", "macs (M)", "size (MB)"):
+        table.add_column(heading, justify="left" if heading == "network" else "right", no_wrap=True)
     for item in shown:
         low, high = item["error_interval"]
         table.add_row(
@@ -49,19 +47,17 @@ def front_table(device: str, items: Sequence[Item]) -> Table:
             f"{item['error']:.1%} [{low:.1%}, {high:.1%}]",
             _latency(item["latency_ms"][device]),
             f"{item['macs'] / 1e6:.1f}",
-            f"{item['params'] / 1e3:.0f}",
-            " ".join("-" if block == "skip" else block for block in item["blocks"]),
+            f"{item['size_bytes'] / 1e6:.1f}",
         )
     return table
 
 
-def write_files(folder: Path, fronts: Sequence[DeviceFront], download: Callable[[DeviceFront], None]) -> None:
-    """Write `front.json`, `front.csv`, `front.png` and the ONNX files of all fronts."""
+def write_files(folder: Path, fronts: Sequence[DeviceFront]) -> None:
+    """Write `front.json`, `front.csv` and `front.png`: all networks of all fronts."""
     documents = []
     for found in fronts:
         document = {name: value for name, value in found.front.items() if name != "evaluated"}
         documents.append({"device": found.device, **document})
-        download(found)
     (folder / "front.json").write_text(json.dumps({"fronts": documents}, indent=1) + "\n", encoding="utf-8")
     _write_csv(folder / "front.csv", fronts)
     clouds = [_cloud(found.front["evaluated"]) for found in fronts]
@@ -87,10 +83,11 @@ def closing(folder: Path, data_dir: Path, fronts: Sequence[DeviceFront], seconds
     """Where the results lie and what to do next."""
     limits = '{"latency_ms": {"raspberry-pi-4": {"max": 10}}}'
     request = f'{{"space": "fbnet-cifar10", "devices": ["raspberry-pi-4"], "limits": {limits}}}'
+    downloaded = len(list(models_folder(folder, fronts[0].device).glob("*.onnx")))
     return [
         "",
         f"Done in {seconds:.0f} s. In {folder}/: front.json, front.csv, front.png (look at it), and "
-        + ", ".join(f"{len(found.items)} networks in models/{found.device}/" for found in fronts)
+        + ", ".join(f"{downloaded} of {len(found.items)} networks in models/{found.device}/" for found in fronts)
         + ".",
         "",
         "Keep the service running with these results, and ask for more:",
