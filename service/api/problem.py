@@ -36,7 +36,7 @@ class Failure:
 
     def answer(self, request: Request) -> ProblemResponse:
         """The failure as the answer to a request."""
-        path = request.url.path
+        path, request_id = request.url.path, getattr(request.state, "request_id", None)
         content: dict[str, Any] = {
             "type": f"urn:lutnas:error:{self.code}",
             "title": self.code.replace("_", " ").capitalize(),
@@ -44,13 +44,15 @@ class Failure:
             "code": self.code,
             "detail": self.detail,
             "instance": path[:200] if path.isascii() else None,
-            "request_id": getattr(request.state, "request_id", None),
+            "request_id": request_id,
         }
         if self.faults:
             shown = self.faults[:MOST_FAULTS]
             content["errors"] = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in shown]
             content["errors_total"] = len(self.faults)
-        return ProblemResponse(content | dict(self.extra), self.status, dict(self.headers or {}))
+        # An answer to an unexpected error is made outside `RequestFrame`, which else sets this header.
+        headers = {"X-Request-Id": request_id} if request_id else {}
+        return ProblemResponse(content | dict(self.extra), self.status, headers | dict(self.headers or {}))
 
 
 def pointer(parts: Sequence[object]) -> str:

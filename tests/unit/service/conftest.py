@@ -1,0 +1,40 @@
+"""A database of its own for each test, with a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from service.jobs.lifecycle import Lifecycle
+from service.storage.database import Database, open_database
+
+
+class Clock:
+    """Moves one second at each look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'test.sqlite3'}", busy_timeout_s=0.2)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lifecycle(database: Database, clock: Clock) -> Lifecycle:
+    return Lifecycle(database, clock, owner="server-1")

@@ -1,0 +1,136 @@
+"""Request bodies, models and page tokens, before any route sees them."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from search import Limit
+from service.api.json_body import parse_json
+from service.api.page_token import read_page_token, write_page_token
+from service.api.problem import pointer
+from service.errors import MalformedBodyError, PageTokenError
+from service.job import State
+from service.search_request import SearchRequest
+from tests.unit.service.test_job import JOB
+
+BASE = {"space": "tiny-cifar10", "devices": ["pixel-3"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "line 1, column"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": -Infinity}', "Infinity"),
+        (b'{"a": 1e999}', "too large"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "too many digits"),
+        (b'{"a": 1, "a": 2}', "same name twice"),
+        (b'{"a": "\\ud800"}', "surrogate"),
+        (b'{"\\udfff": 1}', "surrogate"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b'\xef\xbb\xbf{"a": 1}', "not valid JSON"),
+        (b"\x1f\x8b\x08\x00", "not UTF-8"),
+    ],
+)
+def test_traps_are_refused_without_repeating_them(body: bytes, reason: str) -> None:
+    with pytest.raises(MalformedBodyError, match=reason) as caught:
+        parse_json(body)
+    assert len(str(caught.value)) < 200
+
+
+def test_plain_json_is_read() -> None:
+    assert parse_json(b'{"a": [1, 2.5, "x", null, true]}') == {"a": [1, 2.5, "x", None, True]}
+
+
+def test_a_request_becomes_the_engines_spec() -> None:
+    bounds = {"latency_ms": {"pixel-3": {"max": 25.0}}, "params": {"min": 10, "max": 2_000_000}}
+    spec = SearchRequest.model_validate(BASE | {"limits": bounds, "seed": 4}).search_spec()
+    assert spec.devices == ("pixel-3",)
+    assert (spec.population, spec.generations, spec.seed) == (96, 150, 4)
+    assert spec.objectives == ("error", "latency_ms")
+    latency, params = Limit("latency_ms", "pixel-3", None, 25.0), Limit("params", None, 10, 2_000_000)
+    assert set(spec.limits) == {latency, params}
+
+
+def test_a_spec_needs_its_seed() -> None:
+    with pytest.raises(ValueError, match="seed"):
+        SearchRequest.model_validate(BASE).search_spec()
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"space": 5}, ("space",)),
+        ({"space": "../../etc/passwd"}, ("space",)),
+        ({"space": "a" * 65}, ("space",)),
+        ({"devices": []}, ("devices",)),
+        ({"devices": "pixel-3"}, ("devices",)),
+        ({"devices": ["a\x00b"]}, ("devices", 0)),
+        ({"population": 0}, ("population",)),
+        ({"population": -1}, ("population",)),
+        ({"population": 10**9}, ("population",)),
+        ({"population": 10**400}, ("population",)),
+        ({"population": 96.0}, ("population",)),
+        ({"population": "96"}, ("population",)),
+        ({"population": True}, ("population",)),
+        ({"generations": 0}, ("generations",)),
+        ({"generations": 10**9}, ("generations",)),
+        ({"seed": -1}, ("seed",)),
+        ({"seed": 2**63}, ("seed",)),
+        ({"colour": "red"}, ("colour",)),
+        ({"limits": {"flops": {"max": 1}}}, ("limits", "flops")),
+        ({"limits": {"params": {"maximum": 1}}}, ("limits", "params", "maximum")),
+        ({"limits": {"params": 5}}, ("limits", "params")),
+        ({"limits": {"params": {"max": float("nan")}}}, ("limits", "params", "max")),
+        ({"limits": {"params": {"max": float("inf")}}}, ("limits", "params", "max")),
+        ({"limits": {"params": {"max": -1}}}, ("limits", "params", "max")),
+        ({"limits": {"latency_ms": {"max": 25}}}, ("limits", "latency_ms", "max")),
+        ({"limits": []}, ("limits",)),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict, place: tuple) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest.model_validate(BASE | change)
+    (fault,) = caught.value.errors()
+    assert fault["loc"] == place
+
+
+def test_an_unknown_field_lists_the_known_ones() -> None:
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest.model_validate(BASE | {"limits": {"flops": {"max": 1}}, "colour": 1})
+    messages = {fault["loc"][-1]: fault["msg"] for fault in caught.value.errors()}
+    assert "macs" in messages["flops"]
+    assert "population" in messages["colour"]
+
+
+@pytest.mark.parametrize("state", [None, State.RUNNING])
+def test_a_page_token_reads_back_for_its_filter_only(state: State | None) -> None:
+    token = write_page_token(JOB, state)
+    assert read_page_token(token, state) == ("2026-11-22T12:00:00.000000Z", "srch_a")
+    with pytest.raises(PageTokenError):
+        read_page_token(token, State.FAILED)
+
+
+def as_token(content: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["x", "!!!!", "é", "a" * 500, as_token([1, 2, None]), as_token(["2026", "x", None]), as_token({}), as_token(5)],
+)
+def test_other_texts_are_no_page_tokens(token: str) -> None:
+    with pytest.raises(PageTokenError):
+        read_page_token(token, None)
+
+
+def test_pointers_mask_what_clients_make_up() -> None:
+    assert pointer(["limits", "latency_ms", "<script>\n", 0]) == "/limits/latency_ms/?script??/0"
+    assert len(pointer(["x" * 1000])) == 65

@@ -1,0 +1,97 @@
+"""Tables that come, change, go and break while the server runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from latency_tables import LatencyTable, TableFileError, write_table
+from search import load_space
+from service.table_shelf import TableShelf
+from tests.service_world import DEVICE, SPACE, board_table
+
+OPERATORS = {SPACE: tuple(block.operator_key for block in load_space(SPACE).operators())}
+
+
+def place(folder: Path, device: str = DEVICE, space: str = SPACE) -> Path:
+    return folder / device / f"{space}.json"
+
+
+def shelf(folder: Path, shipped: dict[tuple[str, str], LatencyTable] | None = None) -> TableShelf:
+    return TableShelf(shipped or {}, folder, OPERATORS)
+
+
+def test_an_empty_or_missing_folder_is_fine(tmp_path: Path) -> None:
+    assert shelf(tmp_path / "missing").tables() == {}
+
+
+def test_a_table_that_comes_later_is_found(tmp_path: Path) -> None:
+    tables = shelf(tmp_path)
+    write_table(board_table(), place(tmp_path))
+    assert tables.tables() == {(DEVICE, SPACE): board_table()}
+
+
+def test_a_table_that_changes_or_goes_is_noticed(tmp_path: Path) -> None:
+    write_table(board_table(), place(tmp_path))
+    tables = shelf(tmp_path)
+    slower = dataclasses.replace(board_table(), fixed_ms=9.25)
+    write_table(slower, place(tmp_path))
+    assert tables.tables()[DEVICE, SPACE].fixed_ms == 9.25
+    place(tmp_path).unlink()
+    assert tables.tables() == {}
+
+
+def test_an_unchanged_table_is_not_read_again(tmp_path: Path) -> None:
+    write_table(board_table(), place(tmp_path))
+    tables = shelf(tmp_path)
+    assert tables.tables()[DEVICE, SPACE] is tables.tables()[DEVICE, SPACE]
+
+
+def test_the_users_table_stands_before_a_shipped_one(tmp_path: Path) -> None:
+    own = dataclasses.replace(board_table(), fixed_ms=7.5)
+    write_table(own, place(tmp_path))
+    assert shelf(tmp_path, {(DEVICE, SPACE): board_table()}).tables()[DEVICE, SPACE].fixed_ms == 7.5
+
+
+def test_a_damaged_table_is_refused_at_start(tmp_path: Path) -> None:
+    place(tmp_path).parent.mkdir()
+    place(tmp_path).write_text("{")
+    with pytest.raises(TableFileError, match=f"{SPACE}.json"):
+        shelf(tmp_path)
+
+
+def test_a_table_damaged_later_is_told_and_not_used(tmp_path: Path) -> None:
+    write_table(board_table(), place(tmp_path))
+    tables = shelf(tmp_path)
+    content = place(tmp_path).read_text()
+    place(tmp_path).write_text(content[:500])
+    assert tables.tables() == {}
+    (fault,) = tables.damaged()
+    assert fault.path == str(place(tmp_path))
+    write_table(board_table(), place(tmp_path))
+    os.utime(place(tmp_path), ns=(1, 1))
+    assert tables.tables() != {}
+    assert tables.damaged() == ()
+
+
+def test_a_table_in_the_wrong_place_is_refused(tmp_path: Path) -> None:
+    write_table(board_table(), place(tmp_path, device="other"))
+    with pytest.raises(TableFileError, match=f"must lie at {DEVICE}/{SPACE}.json"):
+        shelf(tmp_path)
+
+
+def test_a_table_that_lacks_an_operator_is_refused(tmp_path: Path) -> None:
+    rows = dict(board_table().operator_ms)
+    del rows[min(rows, key=str)]
+    write_table(dataclasses.replace(board_table(), operator_ms=rows), place(tmp_path))
+    with pytest.raises(TableFileError, match="lacks 1 operators of tiny-cifar10"):
+        shelf(tmp_path)
+
+
+def test_tables_of_spaces_that_are_not_offered_are_left_out(tmp_path: Path) -> None:
+    other = dataclasses.replace(board_table(), space="other-space")
+    write_table(other, place(tmp_path, space="other-space"))
+    assert shelf(tmp_path, {(DEVICE, "third-space"): other}).tables() == {}
