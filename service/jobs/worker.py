@@ -142,7 +142,8 @@ class Worker:
         by_connection = {search.connection: search for search in self._running if not search.dead}
         for ready in wait([self._wake_reader, *by_connection], timeout=_TURN_S):
             if ready is self._wake_reader:
-                self._wake_reader.recv_bytes()
+                while self._wake_reader.poll():
+                    self._wake_reader.recv_bytes()
             else:
                 search = by_connection[ready]  # type: ignore[index]
                 try:

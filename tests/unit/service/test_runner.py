@@ -1,0 +1,169 @@
+"""What a search's process says over the pipe, without the process."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search import GenerationReport, SearchCancelled
+from service import resources
+from service.job import JobError, Progress
+from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, receive, send
+from service.jobs.order import SearchOrder, make_order
+from service.jobs.runner import ProgressReporter, _outcome
+from service.resources import load_catalogue
+from service.settings import Settings
+from tests.service_world import DEVICE, REQUEST, SPACE, build_world
+from tests.unit.service.test_job import JOB
+
+Pipe = tuple[Connection, Connection]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    ours, theirs = multiprocessing.Pipe()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return build_world(tmp_path_factory.mktemp("runner"))
+
+
+@pytest.fixture(scope="module")
+def order(world: Settings) -> SearchOrder:
+    catalogue = load_catalogue(world.tables_dir, world.pretrained_dir)
+    job = replace(JOB, effective=REQUEST | {"objectives": ["error", "latency_ms"]})
+    return make_order(world, catalogue, job)
+
+
+def heard(connection: Connection) -> list[Message]:
+    messages = []
+    while connection.poll():
+        messages.append(receive(connection))
+    return messages
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Progress("evolving", 3, 10, 24, 0.5, 4),
+        Progress("loading"),
+        ResultFile("front.json", b"\x00\xff{}"),
+        ResultFile("empty", b""),
+        Done(12),
+        JobError("limit", "too low", "/limits"),
+        Cancelled(),
+    ],
+)
+def test_messages_arrive_as_they_were_sent(pipe: Pipe, message: Message) -> None:
+    send(pipe[0], message)
+    assert heard(pipe[1]) == [message]
+
+
+def test_a_closed_pipe_ends_listening() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    theirs.close()
+    with pytest.raises(EOFError):
+        receive(ours)
+    ours.close()
+
+
+def test_an_order_crosses_as_text(order: SearchOrder) -> None:
+    text = order.to_json()
+    assert SearchOrder.from_json(text) == order
+    assert json.loads(text)["search_id"] == JOB.id
+
+
+def test_an_order_carries_the_servers_predictor(order: SearchOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fitted again: with the hyperparameters given, the search for them is never entered."""
+
+    def fit_again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("search.predictor.error_predictor._average_over_folds", fit_again)
+    found, supernet = resources.load_resources(order)
+    assert supernet.hyperparameters == pytest.approx(order.hyperparameters)
+    assert found.space.name == SPACE
+
+
+def test_a_search_sends_its_files_and_its_end(order: SearchOrder, pipe: Pipe) -> None:
+    end = _outcome(order, pipe[0])
+    messages = heard(pipe[1])
+    files = {message.name: message.content for message in messages if isinstance(message, ResultFile)}
+    assert set(files) == {"front.json", "front.csv", "evaluated.json"}
+    front = json.loads(files["front.json"])
+    assert end == Done(len(front["items"]))
+    assert set(front["tables"]) == {DEVICE}
+    assert any(isinstance(message, Progress) for message in messages)
+
+
+def test_equal_orders_give_equal_files(order: SearchOrder, pipe: Pipe) -> None:
+    contents = []
+    for _ in range(2):
+        _outcome(order, pipe[0])
+        contents.append([message for message in heard(pipe[1]) if isinstance(message, ResultFile)])
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"space": "gone"}, "unknown_space"),
+        ({"devices": ["gone"]}, "missing_table"),
+        ({"limits": {"params": {"max": 1}}}, "limit"),
+        ({"space": 5}, "internal_error"),
+    ],
+)
+def test_what_goes_wrong_is_a_message_with_a_code(order: SearchOrder, pipe: Pipe, change: dict, code: str) -> None:
+    end = _outcome(replace(order, request=dict(order.request) | change), pipe[0])
+    assert isinstance(end, JobError)
+    assert end.code == code
+
+
+def test_a_damaged_supernet_fails_the_search_and_names_the_file(order: SearchOrder, pipe: Pipe, tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    (tmp_path / "supernets" / SPACE / "evaluations.npz").write_bytes(b"x")
+    end = _outcome(replace(order, pretrained_dir=str(world.pretrained_dir)), pipe[0])
+    assert isinstance(end, JobError)
+    assert end.code == "artefact"
+    assert "evaluations.npz" in end.message
+
+
+def test_the_order_to_stop_ends_the_search(order: SearchOrder, pipe: Pipe) -> None:
+    pipe[1].send_bytes(CANCEL)
+    assert _outcome(order, pipe[0]) == Cancelled()
+    assert not [message for message in heard(pipe[1]) if isinstance(message, ResultFile)]
+
+
+def report(generation: int) -> GenerationReport:
+    return GenerationReport(generation, 100, 8 * generation, 0.5, 3)
+
+
+def test_progress_is_told_first_and_last_and_not_each_time(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    now: list[float] = [100.0]
+    monkeypatch.setattr("service.jobs.runner.time.monotonic", lambda: now[0])
+    reporter = ProgressReporter(pipe[0])
+    for generation in range(1, 101):
+        now[0] += 0.01
+        reporter.on_generation(report(generation))
+    told: list[Any] = heard(pipe[1])
+    assert [told[0].generation, told[-1].generation] == [1, 100]
+    assert 4 <= len(told) <= 8
+
+
+def test_the_order_to_stop_is_heard_between_generations(pipe: Pipe) -> None:
+    reporter = ProgressReporter(pipe[0])
+    reporter.on_generation(report(1))
+    pipe[1].send_bytes(CANCEL)
+    with pytest.raises(SearchCancelled):
+        reporter.on_generation(report(2))
