@@ -112,8 +112,8 @@ def _read_card(path: Path, space: Space) -> dict[str, Any]:
         found = str(card.get("space_sha256"))[:64]
         raise ArtefactError(str(path), f"was trained for space definition {found}, {space.name} is {space.sha256}")
     classes = card.get("classes")
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if not named or len(classes) != space.classes:
+    names = classes if isinstance(classes, list) and all(isinstance(name, str) for name in classes) else []
+    if len(names) != space.classes:
         raise ArtefactError(str(path), f"needs the names of {space.classes} classes")
     return card
 
