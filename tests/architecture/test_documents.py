@@ -8,13 +8,15 @@ import pytest
 
 from tests.architecture.sources import FOLDERS, PACKAGES, ROOT, name_of
 
-CITATION = re.compile(r"\b([A-Z][a-z]+) et al\.,?\s+(?:(?:ICLR|NeurIPS|CVPR|ICCV|ECCV)\s+)?\(?(\d{4})")
+NAME = r"[A-Z][a-z]+"
+OTHERS = rf"\s+et\s+al\.|(?:,\s+{NAME})*\s+and\s+{NAME}"
+CITATION = re.compile(rf"\b({NAME})(?:{OTHERS}),?\s+(?:(?:ICLR|NeurIPS|CVPR|ICCV|ECCV)\s+)?\(?((?:19|20)\d\d)\b")
 SOURCES = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
 
 def citations(text: str) -> set[tuple[str, str]]:
-    """First authors and years of what a text cites as `Name et al. 2020`."""
+    """First authors and years of what a text cites, as `One et al. 2020` or `One and Two 2020`."""
     return {(match[1], match[2]) for match in CITATION.finditer(text)}
 
 
@@ -43,7 +45,10 @@ def test_every_doi_stands_once() -> None:
         ("NSGA-II (Deb et al. 2002)", {("Deb", "2002")}),
         ("(Lee et al., NeurIPS 2021)", {("Lee", "2021")}),
         ("(Lee et al.,\n    2021)", {("Lee", "2021")}),
+        ("Kung, Luccio and\n    Preparata 1975", {("Kung", "1975")}),
+        ("Loshchilov and Hutter 2019", {("Loshchilov", "2019")}),
         ("et al. 2002", set()),
+        ("at 2002 and 2003", set()),
     ],
 )
 def test_citations_are_seen(text: str, expected: set[tuple[str, str]]) -> None:

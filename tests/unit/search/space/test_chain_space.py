@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from latency_tables import OperatorKey
+from latency_tables import OperatorKey, shipped_tables
 from search.space.base import random_genomes
 from search.space.chain import ChainSpace
 
@@ -47,10 +47,12 @@ def test_the_operators_are_what_a_table_must_cover(tiny: ChainSpace) -> None:
     assert str(keys[-1]).startswith("head ")
 
 
-def test_the_large_space_has_90_operators(fbnet: ChainSpace) -> None:
+def test_published_tables_hold_every_operator_of_the_large_space(fbnet: ChainSpace) -> None:
     keys = [block.operator_key for block in fbnet.operators()]
-    assert len(keys) == len(set(keys)) == 90
+    assert len(keys) == len(set(keys)) > 40
     assert all(OperatorKey.parse(str(key)) == key for key in keys)
+    for device in ("raspberry-pi-4", "pixel-3"):
+        assert shipped_tables()[device, fbnet.name].missing(keys) == ()
 
 
 @pytest.mark.parametrize("cost", ["macs", "params"])
@@ -99,4 +101,9 @@ def test_the_macro_structure_of_the_large_space(fbnet: ChainSpace) -> None:
     assert [shape[1] for shape in shapes] == [32, 32, 16, 16, 8, 8, 8, 8, 8, 4, 4, 4, 4]
     assert fbnet.head.in_shape == (352, 4, 4)
     assert (fbnet.head.hidden_channels, fbnet.classes) == (1504, 10)
-    assert all(blocks[-1].label == "skip" for blocks in fbnet.layers)
+
+
+def test_a_layer_of_the_large_space_can_be_left_out_where_the_shape_is_unchanged(fbnet: ChainSpace) -> None:
+    for blocks in fbnet.layers:
+        unchanged = blocks[0].in_shape == blocks[0].out_shape
+        assert unchanged == any(block.operator_key is None for block in blocks)
