@@ -95,6 +95,15 @@ def test_the_same_evaluations_give_the_same_predictor(tiny: ChainSpace) -> None:
     assert first.tobytes() == second.tobytes()
 
 
+def test_hyperparameters_of_an_earlier_fit_give_its_predictor_back(tiny: ChainSpace) -> None:
+    genomes = random_genomes(tiny, 60, np.random.default_rng(0))
+    errors = np.random.default_rng(1).uniform(0.2, 0.5, 60)
+    first = ErrorPredictor.fit(tiny, genomes, errors)
+    again = ErrorPredictor.fit(tiny, genomes, errors, hyperparameters=first.hyperparameters)
+    assert again.mean(genomes) == pytest.approx(first.mean(genomes), abs=1e-12)
+    assert again.widening == pytest.approx(first.widening)
+
+
 def test_equal_errors_are_predicted_as_they_are(tiny: ChainSpace) -> None:
     genomes = random_genomes(tiny, 30, np.random.default_rng(0))
     prediction = ErrorPredictor.fit(tiny, genomes, np.full(30, 0.25)).predict(genomes)
