@@ -11,23 +11,23 @@ from pathlib import Path
 
 from search.errors import SearchError
 from search.space.chain import read_chain_space
+from search.space.load import load_space
 from search.supernet.training.dataset import read_dataset
 from search.supernet.training.loop import StepReport, Training
 from search.supernet.training.recipe import Recipe, add_recipe, recipe_from
-
-CATALOGUE = Path(__file__).resolve().parents[2] / "space" / "catalogue"
 
 
 def main() -> int:
     """Run or resume a training; return the exit code."""
     arguments = _parser().parse_args()
-    path = Path(arguments.space) if arguments.space.endswith(".json") else CATALOGUE / f"{arguments.space}.json"
     recipe = recipe_from(arguments)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
     try:
+        named = arguments.space.endswith(".json")
+        space = read_chain_space(Path(arguments.space)) if named else load_space(arguments.space)
+        arguments.folder.mkdir(parents=True, exist_ok=True)
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
-        Training(read_chain_space(path), dataset, recipe, arguments.folder).run(_print)
-    except SearchError as error:
+        Training(space, dataset, recipe, arguments.folder).run(_print)
+    except (SearchError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

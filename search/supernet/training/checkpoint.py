@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
 from search.errors import CheckpointError
+from search.supernet.training.supernet import Supernet
 
 _OPTIMIZER = "optimizer:"
 
@@ -30,7 +31,7 @@ def write_checkpoint(
     temporary.replace(path)
 
 
-def read_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer | None) -> dict[str, int | str]:
+def read_checkpoint(path: Path, supernet: Supernet, optimizer: optim.Optimizer | None) -> dict[str, int | str]:
     """Load weights (and the optimizer) in place; return the progress that was written with them.
 
     Raises:
@@ -39,12 +40,22 @@ def read_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer 
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            progress: dict[str, int | str] = json.loads(file.metadata()["progress"])
+            progress = _progress(file.metadata(), supernet.space.sha256)
         supernet.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(_OPTIMIZER)})
+        if optimizer is not None:
+            _restore_optimizer(supernet, optimizer, tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(str(path), str(error)) from error
-    if optimizer is not None:
-        _restore_optimizer(supernet, optimizer, tensors)
+        raise CheckpointError(str(path), str(error)[:500]) from error
+    return progress
+
+
+def _progress(metadata: dict[str, str] | None, space_sha256: str) -> dict[str, int | str]:
+    progress = json.loads((metadata or {}).get("progress", "null"))
+    known = isinstance(progress, dict) and isinstance(progress.get("step"), int)
+    if not known:
+        raise ValueError("it does not say how far a training is")
+    if progress.get("space") != space_sha256:
+        raise ValueError("it was made for another space definition")
     return progress
 
 

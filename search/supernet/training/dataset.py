@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from search.errors import DatasetError
+from search.space.base import Space
 
 SPLITS = ("train", "test")
 _Rows = list[tuple[str, npt.NDArray[np.uint8]]]
@@ -41,8 +42,9 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test images with the names of the classes in order."""
+    """Training, validation and test images with the names of the classes in order; `source` is where they are from."""
 
+    source: str
     classes: tuple[str, ...]
     train: LabelledImages
     validation: LabelledImages
@@ -64,7 +66,22 @@ def read_dataset(archive: Path, *, held_out: int, seed: int) -> Dataset:
     if not 0 < held_out < len(train):
         raise DatasetError(str(archive), f"cannot hold {held_out} of {len(train)} training images out for validation")
     order = np.random.default_rng(seed).permutation(len(train))
-    return Dataset(classes, train.take(order[held_out:]), train.take(order[:held_out]), test)
+    return Dataset(str(archive), classes, train.take(order[held_out:]), train.take(order[:held_out]), test)
+
+
+def check_fits(dataset: Dataset, space: Space, batch: int) -> None:
+    """Check that a space can be trained on a dataset in batches of `batch` images.
+
+    Raises:
+        DatasetError: images of another shape, another number of classes, or less than one batch.
+    """
+    shape = dataset.train.images.shape[1:]
+    if shape != space.input_shape:
+        raise DatasetError(dataset.source, f"has images of shape {shape}, {space.name} needs {space.input_shape}")
+    if len(dataset.classes) != space.classes:
+        raise DatasetError(dataset.source, f"has {len(dataset.classes)} classes, {space.name} needs {space.classes}")
+    if len(dataset.train) < batch:
+        raise DatasetError(dataset.source, f"leaves {len(dataset.train)} training images, one batch needs {batch}")
 
 
 def _read_archive(archive: Path) -> dict[str, _Rows]:

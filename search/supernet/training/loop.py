@@ -21,7 +21,7 @@ from search.space.architecture import Architecture
 from search.space.base import random_genomes
 from search.space.chain import ChainSpace
 from search.supernet.training.checkpoint import read_checkpoint, write_checkpoint
-from search.supernet.training.dataset import Dataset, LabelledImages
+from search.supernet.training.dataset import Dataset, LabelledImages, check_fits
 from search.supernet.training.recipe import Recipe
 from search.supernet.training.statistics import measure_statistics
 from search.supernet.training.supernet import Supernet
@@ -45,14 +45,21 @@ class StepReport:
 
 
 class Training:
-    """One supernet training in a folder: `run` goes on where the folder's checkpoint stands."""
+    """One supernet training in a folder: `run` goes on where the folder's checkpoint stands.
+
+    Raises:
+        DatasetError: the images do not suit the space, or are less than one batch.
+        CheckpointError: the folder's checkpoint is damaged or of another space.
+    """
 
     def __init__(self, space: ChainSpace, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
         self.space, self.dataset, self.recipe = space, dataset, recipe
         self.checkpoint = folder / "checkpoint.safetensors"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.manual_seed(recipe.seed)
-        self.supernet = Supernet(space).to(self.device)
+        check_fits(dataset, space, recipe.batch)
+        with torch.random.fork_rng(devices=[]):  # PyTorch draws first weights from global state
+            torch.manual_seed(recipe.seed)
+            self.supernet = Supernet(space).to(self.device)
         self.supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.optimizer = _optimizer(self.supernet, recipe)
         self.steps_per_epoch = len(dataset.train) // recipe.batch

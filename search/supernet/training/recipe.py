@@ -67,7 +67,13 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Let a command line choose the length of the three phases."""
     for name in ("largest_epochs", "epochs", "frozen_epochs"):
         default = getattr(Recipe, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, help=f"default {default}")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=_epochs, default=default, help=f"default {default}")
+
+
+def _epochs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 10_000):
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")
+    return int(text)
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
