@@ -20,6 +20,7 @@ from search.errors import (
     UnknownSpaceError,
 )
 from search.front.plot import Cloud, front_png
+from search.front.spread import evenly_spread
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.plan import measurement_plan
@@ -74,6 +75,7 @@ __all__ = [
     "UnknownSpaceError",
     "check_spec",
     "count_architectures",
+    "evenly_spread",
     "export_onnx",
     "front_png",
     "known_spaces",

@@ -19,6 +19,7 @@ import httpx
 from rich.console import Console
 
 from latency_tables import MeasureOptions, time_models
+from search import evenly_spread
 from service import demo_report
 from service.errors import DemoError
 from service.measure import LOCAL_DEVICE, measure_device
@@ -159,7 +160,7 @@ def _download(
             models.mkdir(parents=True, exist_ok=True)
             for old in models.glob("*.onnx"):
                 old.unlink()
-            items = found.items if all_models else demo_report.spread(found.items, demo_report.SHOWN)
+            items = found.items if all_models else evenly_spread(found.items, demo_report.SHOWN)
             for number, item in enumerate(items, 1):
                 answer = client.get(item["model_url"])
                 if answer.is_error:
@@ -170,7 +171,7 @@ def _download(
 
 def _check(found: DeviceFront, folder: Path, console: Console) -> None:
     """Run some of the local front's networks here and set the times beside the predictions."""
-    items = demo_report.spread(demo_report.spread(found.items, demo_report.SHOWN), _CHECKED)
+    items = evenly_spread(evenly_spread(found.items, demo_report.SHOWN), _CHECKED)
     models = demo_report.models_folder(folder, found.device)
     files = [(models / f"{item['architecture_id']}.onnx").read_bytes() for item in items]
     with console.status("Running three networks of the front on this CPU ..."):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from search import Cloud, front_png
+from search import Cloud, evenly_spread, front_png
 
 if TYPE_CHECKING:
     from service.demo import DeviceFront
@@ -26,16 +26,9 @@ def models_folder(folder: Path, device: str) -> Path:
     return folder / "models" / device
 
 
-def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` items, the ends and evenly between them."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
-
-
 def front_table(device: str, items: Sequence[Item]) -> Table:
     """A front as a table for the terminal, the most accurate network first."""
-    shown = spread(items, SHOWN)
+    shown = evenly_spread(items, SHOWN)
     left_out = f", {len(shown)} of {len(items)} shown" if len(shown) < len(items) else ""
     table = Table(title=f"Front for {device}: {len(items)} networks{left_out}", title_justify="left")
     for heading in ("network", "expected error", "latency (ms)", "macs (M)", "size (MB)"):

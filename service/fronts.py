@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from search import evenly_spread
 from service.catalogue import Catalogue, Supernet
 from service.errors import InvalidStateError, NotFoundError, ResultDamagedError, SupernetChangedError
 from service.job import TERMINAL, SearchJob, State
@@ -68,8 +69,10 @@ class Fronts:
         document = self.document(search_id)
         return self._export(document, _find(document, architecture_id))
 
-    def zip(self, search_id: str) -> Iterator[bytes]:
-        """The front with all its networks, stored without compression, one network in memory at a time.
+    def zip(self, search_id: str, networks: int | None = None) -> Iterator[bytes]:
+        """The front with its networks, stored without compression, one network in memory at a time.
+
+        `networks` limits the ONNX files to so many, evenly spread over the front; JSON and CSV hold all of it.
 
         What can be wrong is found before the iterator is handed out. Raises as `model`.
         """
@@ -77,15 +80,19 @@ class Fronts:
         self._supernet(document)
         content = json.dumps(document, allow_nan=False).encode()
         files = {FRONT_JSON: content, FRONT_CSV: self.csv(search_id)}
-        return self._zip_parts(document, files)
+        items = document["items"]
+        chosen = items if networks is None else evenly_spread(items, networks)
+        return self._zip_parts(document, chosen, files)
 
-    def _zip_parts(self, document: dict[str, Any], files: dict[str, bytes]) -> Iterator[bytes]:
+    def _zip_parts(
+        self, document: dict[str, Any], items: list[dict[str, Any]], files: dict[str, bytes]
+    ) -> Iterator[bytes]:
         stream = _ForwardStream()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             for name, content in files.items():
                 archive.writestr(_entry(name), content)
                 yield stream.take()
-            for item in document["items"]:
+            for item in items:
                 name = f"models/{item['architecture_id']}.onnx"
                 archive.writestr(_entry(name), self._export(document, item))
                 yield stream.take()

@@ -19,6 +19,11 @@ Include = Annotated[
     Literal["evaluated"] | None, Query(description="`evaluated` adds every network evaluated, for plots.")
 ]
 
+Networks = Annotated[
+    int | None,
+    Query(ge=1, le=10_000, description="ONNX files to take, evenly spread over the front; left out: every network's."),
+]
+
 
 @router.get("/front", response_model=FrontAnswer, summary="Get the front")
 def get_front(search_id: SearchId, services: ServicesDep, include: Include = None) -> Response:
@@ -47,9 +52,12 @@ def get_front_csv(search_id: SearchId, services: ServicesDep) -> Response:
     responses={200: {"content": {"application/zip": {}}}},
     summary="Download everything as a zip",
 )
-def get_front_zip(search_id: SearchId, services: ServicesDep) -> StreamingResponse:
-    """`front.json`, `front.csv` and `models/<architecture_id>.onnx` of every network, not compressed."""
-    parts = services.fronts.zip(search_id)
+def get_front_zip(search_id: SearchId, services: ServicesDep, networks: Networks = None) -> StreamingResponse:
+    """`front.json`, `front.csv` and `models/<architecture_id>.onnx`, not compressed.
+
+    A front has hundreds of networks of some MB each: `networks` takes fewer of them.
+    """
+    parts = services.fronts.zip(search_id, networks)
     return StreamingResponse(parts, media_type="application/zip", headers=file_headers(f"{search_id}-front.zip"))
 
 

@@ -19,7 +19,7 @@ import onnxruntime
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ("bash", "curl", "jq")
+TOOLS = ("bash", "curl")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 
 pytestmark = pytest.mark.skipif(
@@ -109,7 +109,7 @@ def test_the_zip_holds_the_front_and_its_networks(toured: Path) -> None:
         assert archive.testzip() is None
         names = archive.namelist()
         networks = [name for name in names if name.endswith(".onnx")]
-        assert len(networks) == len(front(toured))
+        assert len(networks) == min(12, len(front(toured)))
         (inside,) = (name for name in names if name.endswith("front.json"))
         assert json.loads(archive.read(inside))["items"] == front(toured)
 

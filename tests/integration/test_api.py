@@ -260,7 +260,7 @@ def test_a_zip_is_made_piece_by_piece(services: Services) -> None:
         for a in architectures
     ]
     document = {"space": SPACE, "supernet_sha256": supernet.sha256, "items": items}
-    parts = list(services.fronts._zip_parts(document, {"front.json": b"{}"}))
+    parts = list(services.fronts._zip_parts(document, document["items"], {"front.json": b"{}"}))
     largest = max(len(supernet.export(architecture, {})) for architecture in architectures)
     assert max(map(len, parts)) < largest + 1000
     with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:

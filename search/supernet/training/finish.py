@@ -19,9 +19,9 @@ import numpy as np
 from latency_tables import shipped_tables
 from search.engine import run_search
 from search.errors import SearchError
+from search.front.spread import evenly_spread
 from search.predictor.error_predictor import ErrorPredictor
 from search.resources import SearchResources
-from search.result import FrontItem
 from search.space.base import Genomes, count_architectures, random_genomes
 from search.space.chain import ChainSpace
 from search.space.load import load_space
@@ -106,7 +106,7 @@ def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: 
     spec = SearchSpec(space.name, devices, objectives, seed=1)
     front = run_search(spec, SearchResources(space, predictor, tables)).front
     rows = []
-    for item in _spread(front):
+    for item in evenly_spread(front, _FRONT_NETWORKS):
         model = export_onnx(artefact, space.architecture(item.genome))
         validation = evaluate_onnx(model, dataset.validation.images, dataset.validation.labels)
         test = evaluate_onnx(model, dataset.test.images, dataset.test.labels)
@@ -121,11 +121,6 @@ def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: 
             }
         )
     return rows
-
-
-def _spread(front: tuple[FrontItem, ...]) -> list[FrontItem]:
-    places = np.unique(np.linspace(0, len(front) - 1, _FRONT_NETWORKS).round().astype(int))
-    return [front[place] for place in places]
 
 
 def _parser() -> argparse.ArgumentParser:

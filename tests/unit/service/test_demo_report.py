@@ -48,15 +48,6 @@ def printed(renderable: object) -> str:
         return console.export_text()
 
 
-@pytest.mark.parametrize(
-    ("count", "wanted", "picked"),
-    [(3, 5, [0, 1, 2]), (5, 5, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (10, 3, [0, 4, 9]), (0, 3, [])],
-)
-def test_spread_keeps_the_ends_and_the_order(count: int, wanted: int, picked: list[int]) -> None:
-    chosen = demo_report.spread([network(number) for number in range(count)], wanted)
-    assert [item["genome"][0] for item in chosen] == picked
-
-
 def test_a_long_front_says_how_much_of_it_is_shown() -> None:
     text = printed(demo_report.front_table("board", front(40).items))
     assert "Front for board: 40 networks, 12 of 40 shown" in text
