@@ -89,6 +89,16 @@ def test_the_zip_holds_everything_and_is_the_same_each_time(finished: tuple[Serv
     assert stored == server.client.get(first["model_url"]).content
 
 
+def test_a_zip_of_two_networks_holds_the_ends_of_the_front(finished: tuple[Server, str]) -> None:
+    server, search_id = finished
+    content = server.client.get(f"/v1/searches/{search_id}/front.zip", params={"networks": 2}).content
+    items = front_of(server, search_id)["items"]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        models = {name for name in archive.namelist() if name.startswith("models/")}
+    assert models == {f"models/{items[place]['architecture_id']}.onnx" for place in (0, -1)}
+    assert server.client.get(f"/v1/searches/{search_id}/front.zip", params={"networks": 0}).status_code == 422
+
+
 def test_events_tell_the_whole_story_in_order(finished: tuple[Server, str]) -> None:
     server, search_id = finished
     events = server.client.get(f"/v1/searches/{search_id}/events").json()["events"]
