@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,9 @@ def run_order(order_text: str, connection: Connection[Any, Any]) -> None:
 class ProgressReporter:
     """Sends progress now and then and looks for the order to stop, between two generations."""
 
-    def __init__(self, connection: Connection[Any, Any]) -> None:
+    def __init__(self, connection: Connection[Any, Any], clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
+        self._clock = clock
         self._next_at = 0.0
 
     def on_generation(self, report: GenerationReport) -> None:
@@ -56,7 +58,7 @@ class ProgressReporter:
 
         if self._connection.poll() and self._connection.recv_bytes() == CANCEL:
             raise SearchCancelled("cancelled on request")
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next_at and report.generation < report.generations_total:
             return
         self._next_at = now + _PROGRESS_EVERY_S

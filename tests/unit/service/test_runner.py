@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 from collections.abc import Iterator
@@ -149,12 +150,10 @@ def report(generation: int) -> GenerationReport:
     return GenerationReport(generation, 100, 8 * generation, 0.5, 3)
 
 
-def test_progress_is_told_first_and_last_and_not_each_time(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    now: list[float] = [100.0]
-    monkeypatch.setattr("service.jobs.runner.time.monotonic", lambda: now[0])
-    reporter = ProgressReporter(pipe[0])
+def test_progress_is_told_first_and_last_and_not_each_time(pipe: Pipe) -> None:
+    ticks = itertools.count(100.0, 0.01)
+    reporter = ProgressReporter(pipe[0], lambda: next(ticks))
     for generation in range(1, 101):
-        now[0] += 0.01
         reporter.on_generation(report(generation))
     told: list[Any] = heard(pipe[1])
     assert [told[0].generation, told[-1].generation] == [1, 100]
