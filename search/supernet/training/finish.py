@@ -37,6 +37,8 @@ from search.supernet.training.walk import evaluate_subnets
 
 _FRONT_NETWORKS = 5
 _FRONT_DEVICE = "raspberry-pi-4"
+_EXPORTED = 10
+_THREADS = 2
 
 
 def main() -> int:
@@ -52,6 +54,7 @@ def main() -> int:
         evaluations = evaluate_subnets(load_shared(space, tensors), genomes, dataset.validation, _print)
         card = _card(training, dataset, evaluations, arguments.dataset.name)
         write_artefact(arguments.out, tensors, evaluations, card)
+        card["exported_against_evaluated"] = _exported(space, arguments.out, dataset, evaluations)
         card["front_on_test_images"] = _test_front(space, arguments.out, dataset, evaluations)
         write_artefact(arguments.out, tensors, evaluations, card)
     except SearchError as error:
@@ -95,6 +98,21 @@ def _card(training: Training, dataset: Dataset, evaluations: Evaluations, archiv
     }
 
 
+def _exported(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: Evaluations) -> dict[str, Any]:
+    """How far the error of exported float32 networks is from that of the bfloat16 evaluation, on the same images."""
+    artefact = read_artefact(folder, space)
+    off = []
+    for genome, error in zip(evaluations.genomes[:_EXPORTED], evaluations.error[:_EXPORTED], strict=True):
+        model = export_onnx(artefact, space.architecture(genome))
+        images = dataset.validation
+        off.append(abs(evaluate_onnx(model, images.images, images.labels, threads=_THREADS).error - error))
+    return {
+        "networks": len(off),
+        "mean_difference": round(float(np.mean(off)), 5),
+        "largest_difference": round(float(np.max(off)), 5),
+    }
+
+
 def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: Evaluations) -> list[dict[str, Any]]:
     """Five networks over a front: what was expected of them, and what they do on validation and test images."""
     artefact = read_artefact(folder, space)
@@ -108,8 +126,8 @@ def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: 
     rows = []
     for item in evenly_spread(front, _FRONT_NETWORKS):
         model = export_onnx(artefact, space.architecture(item.genome))
-        validation = evaluate_onnx(model, dataset.validation.images, dataset.validation.labels)
-        test = evaluate_onnx(model, dataset.test.images, dataset.test.labels)
+        validation = evaluate_onnx(model, dataset.validation.images, dataset.validation.labels, threads=_THREADS)
+        test = evaluate_onnx(model, dataset.test.images, dataset.test.labels, threads=_THREADS)
         rows.append(
             {
                 "architecture_id": item.architecture_id,

@@ -31,8 +31,9 @@ def evaluate_subnets(
     images: LabelledImages,
     on_progress: Callable[[float], None] | None = None,
 ) -> Evaluations:
-    """Error and cross-entropy of every genome `(n, g)` on all images, in the order given, in float32.
+    """Error and cross-entropy of every genome `(n, g)` on all images, in the order given.
 
+    In bfloat16, four times as fast as float32 here; `finish.py` states how far errors of exported networks are from it.
     The supernet must be in eval mode with frozen statistics.
     """
     supernet.eval()
@@ -68,6 +69,7 @@ class _Walk:
         del self._outputs[shared + 1 :]
         for place in range(shared, len(labels)):
             position = self._supernet.position(architecture.positions[place])
-            self._outputs.append(position(self._outputs[-1], architecture.blocks[place], True))
+            with torch.autocast("cpu", torch.bfloat16):
+                self._outputs.append(position(self._outputs[-1], architecture.blocks[place], True))
         self._labels = labels
-        return self._outputs[-1]
+        return self._outputs[-1].float()
