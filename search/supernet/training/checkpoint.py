@@ -56,7 +56,7 @@ def _progress(metadata: dict[str, str] | None, space_sha256: str) -> dict[str, i
         raise ValueError("it does not say how far a training is")
     if progress.get("space") != space_sha256:
         raise ValueError("it was made for another space definition")
-    return progress
+    return dict(progress)
 
 
 def _restore_optimizer(supernet: nn.Module, optimizer: optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from search.space.chain import ChainSpace
 from search.supernet.training.dataset import Dataset, LabelledImages
+from search.supernet.training.loop import to_input
+from search.supernet.training.statistics import measure_statistics
 from search.supernet.training.supernet import Supernet
 
 
 def randomised(space: ChainSpace, seed: int = 0) -> Supernet:
-    """As after a training: every weight, statistic and affine map is its own, and logits are of order 1 to 100."""
+    """As after a training: every weight, statistic and affine map is its own, and logits depend on the image."""
     generator = torch.Generator().manual_seed(seed)
     supernet = Supernet(space)
     with torch.no_grad():
@@ -22,10 +25,16 @@ def randomised(space: ChainSpace, seed: int = 0) -> Supernet:
                 parameter.uniform_(0.3, 1.2, generator=generator)
             else:
                 parameter.normal_(0.0, 0.3, generator=generator)
-        for norm in supernet.norms():
-            norm.mean.normal_(0.0, 0.3, generator=generator)
-            norm.variance.uniform_(0.5, 2.0, generator=generator)
+    pixels = to_input(torch.from_numpy(patchy_images(6, seed)))
+    genomes = (np.minimum(choice, space.n_choices - 1) for choice in range(int(space.n_choices.max())))
+    measure_statistics(supernet, [(pixels, space.architecture(genome)) for genome in genomes])
     return supernet.eval()
+
+
+def patchy_images(n: int, seed: int) -> npt.NDArray[np.uint8]:
+    """Images `(n, 3, 32, 32)` of 4 x 4 patches: unlike noise, they differ after pooling too."""
+    patches = np.random.default_rng(seed).integers(0, 256, (n, 3, 4, 4), dtype=np.uint8)
+    return patches.repeat(8, axis=2).repeat(8, axis=3)
 
 
 def bright_images(n: int, seed: int) -> LabelledImages:
@@ -38,4 +47,4 @@ def bright_images(n: int, seed: int) -> LabelledImages:
 
 def bright_dataset(n: int) -> Dataset:
     classes = tuple(f"class{number}" for number in range(10))
-    return Dataset(classes, bright_images(n, 1), bright_images(20, 2), bright_images(20, 3))
+    return Dataset("made up", classes, bright_images(n, 1), bright_images(20, 2), bright_images(20, 3))

@@ -1,0 +1,183 @@
+"""The training loop on tiny networks and made-up images: it resumes exactly, learns, and refuses what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from search.errors import CheckpointError, DatasetError
+from search.space.chain import ChainSpace
+from search.supernet.training.dataset import LabelledImages
+from search.supernet.training.loop import StepReport, Training, largest
+from search.supernet.training.recipe import Recipe
+from tests.unit.search.supernet.training.training_world import bright_dataset
+
+RECIPE = Recipe(
+    largest_epochs=1, epochs=1, frozen_epochs=1, batch=10, random_paths=2, warm_up_steps=2, calibration_batches=3
+)
+DATASET = bright_dataset(38)  # 3 steps an epoch, 8 images left over
+FREEZE, STEPS = 6, 9
+
+
+class Stopped(Exception):  # noqa: N818  a test's own, not an error
+    pass
+
+
+def train(space: ChainSpace, folder: Path, stop_after: int | None = None) -> Training:
+    """Train, writing a checkpoint after every step; stop in the middle of the step after `stop_after`."""
+    folder.mkdir(exist_ok=True)
+    training = Training(space, DATASET, RECIPE, folder)
+    step = training._train_step
+
+    def stopping() -> tuple[float, float]:
+        result = step()
+        if training.step == stop_after:
+            raise Stopped
+        return result
+
+    training._train_step = stopping
+    training.run(lambda report: None, checkpoint_s=0.0)
+    return training
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: ChainSpace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Tensor]]:
+    """Folder and last checkpoint of an uninterrupted training."""
+    folder = tmp_path_factory.mktemp("whole")
+    training = train(tiny, folder)
+    assert training.step == training.steps == STEPS
+    return folder, load_file(training.checkpoint)
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, FREEZE - 1, FREEZE, FREEZE + 1, STEPS - 1])
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
+    tmp_path: Path, tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]], stop_after: int
+) -> None:
+    with pytest.raises(Stopped):
+        train(tiny, tmp_path, stop_after)
+    resumed = Training(tiny, DATASET, RECIPE, tmp_path)
+    assert resumed.step == stop_after
+    assert resumed.supernet.frozen_statistics == (stop_after > FREEZE)
+    found = load_file(train(tiny, tmp_path).checkpoint)
+    assert sorted(found) == sorted(whole[1])
+    assert [name for name, tensor in whole[1].items() if not torch.equal(found[name], tensor)] == []
+
+
+def test_a_finished_training_does_nothing_more(
+    tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(tiny, DATASET, RECIPE, whole[0])
+    assert training.step == STEPS
+    assert training.supernet.frozen_statistics
+    monkeypatch.setattr(training, "_train_step", lambda: pytest.fail("trained"))
+    training.run(lambda report: pytest.fail("reported"))
+    assert all(torch.equal(tensor, whole[1][name]) for name, tensor in load_file(training.checkpoint).items())
+
+
+def test_the_frozen_phase_changes_weights_but_no_statistics(whole: tuple[Path, dict[str, Tensor]]) -> None:
+    before = load_file(whole[0] / "checkpoint.before-freeze.safetensors")
+    assert not torch.equal(before["positions.stem.weights.stem"], whole[1]["positions.stem.weights.stem"])
+    measured = [name for name in before if name.endswith(".mean") and not torch.equal(before[name], whole[1][name])]
+    assert measured
+    frozen = load_file(whole[0] / "checkpoint.safetensors")
+    assert all(torch.equal(frozen[name], whole[1][name]) for name in measured)
+
+
+def test_a_training_repeats_itself(tmp_path: Path, tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]]) -> None:
+    torch.manual_seed(99)  # global state has no say
+    again = load_file(train(tiny, tmp_path).checkpoint)
+    assert all(torch.equal(again[name], tensor) for name, tensor in whole[1].items())
+
+
+def test_another_seed_is_another_training(tmp_path: Path, tiny: ChainSpace) -> None:
+    one, other = (Training(tiny, DATASET, replace(RECIPE, seed=seed), tmp_path).supernet for seed in (1, 2))
+    weights = [supernet.position("stem").weights["stem"] for supernet in (one, other)]
+    assert not torch.equal(*weights)
+
+
+def test_a_training_leaves_global_random_state_alone(tmp_path: Path, tiny: ChainSpace) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    Training(tiny, DATASET, RECIPE, tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_it_learns_what_can_be_learned(tmp_path: Path, tiny: ChainSpace) -> None:
+    recipe = replace(RECIPE, largest_epochs=2, epochs=6, batch=20, warm_up_steps=5, random_paths=1)
+    training = Training(tiny, bright_dataset(200), recipe, tmp_path)
+    reports: list[StepReport] = []
+    training.run(reports.append)
+    losses = [report.loss for report in reports]
+    assert [report.step for report in reports] == [50]
+    assert not reports[0].frozen
+    assert losses[0] < 0.75 * np.log(10)
+    assert reports[0].accuracy > 0.3
+    assert reports[0].images_per_s > 0
+    assert validation_loss(training) < 0.75 * np.log(10)
+
+
+@torch.no_grad()
+def validation_loss(training: Training) -> float:
+    images = torch.from_numpy(training.dataset.validation.images).float() / 255
+    logits = training.supernet.eval()(images, largest(training.space))
+    return torch.nn.functional.cross_entropy(logits, torch.from_numpy(training.dataset.validation.labels)).item()
+
+
+def test_every_epoch_shows_every_image_once(tmp_path: Path, tiny: ChainSpace) -> None:
+    training = Training(tiny, bright_dataset(30), RECIPE, tmp_path)
+    orders = []
+    for epoch in range(2):
+        labels = [training._batch(3 * epoch + place)[1] for place in range(3)]
+        orders.append(torch.cat(labels).tolist())
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(training.dataset.train.labels.tolist())
+    assert orders[0] != orders[1]
+
+
+def test_the_largest_architecture_has_most_macs(tiny: ChainSpace, fbnet: ChainSpace) -> None:
+    assert largest(tiny).genome == (1, 1, 1, 1)
+    assert {block.label for block in largest(fbnet).blocks[1:-1]} == {"k5_e3", "k5_e6"}
+    assert largest(fbnet).macs == fbnet.tabulate(lambda block: block.macs).highest_total()
+
+
+def test_random_paths_come_after_the_largest_alone(tmp_path: Path, tiny: ChainSpace) -> None:
+    training = Training(tiny, DATASET, RECIPE, tmp_path)
+    paths = [training._random_paths(step) for step in range(STEPS)]
+    assert [len(drawn) for drawn in paths] == [0] * 3 + [2] * 6
+    assert len({path.genome for drawn in paths for path in drawn}) > 6
+
+
+def test_a_damaged_checkpoint_stops_a_training(tmp_path: Path, tiny: ChainSpace) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match=r"checkpoint\.safetensors"):
+        Training(tiny, DATASET, RECIPE, tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"half a file"
+
+
+def test_a_checkpoint_of_another_space_stops_a_training(
+    fbnet: ChainSpace, whole: tuple[Path, dict[str, Tensor]]
+) -> None:
+    with pytest.raises(CheckpointError, match="another space"):
+        Training(fbnet, DATASET, RECIPE, whole[0])
+
+
+def test_images_of_another_size_are_refused(tmp_path: Path, tiny: ChainSpace) -> None:
+    small = LabelledImages(DATASET.train.images[:, :, :28, :28], DATASET.train.labels)
+    with pytest.raises(DatasetError, match=r"\(3, 28, 28\)"):
+        Training(tiny, replace(DATASET, train=small), RECIPE, tmp_path)
+
+
+def test_another_number_of_classes_is_refused(tmp_path: Path, tiny: ChainSpace) -> None:
+    with pytest.raises(DatasetError, match="9 classes"):
+        Training(tiny, replace(DATASET, classes=DATASET.classes[1:]), RECIPE, tmp_path)
+
+
+def test_less_than_one_batch_is_refused(tmp_path: Path, tiny: ChainSpace) -> None:
+    Training(tiny, DATASET, replace(RECIPE, batch=38), tmp_path)
+    with pytest.raises(DatasetError, match="38 training images, one batch needs 39"):
+        Training(tiny, DATASET, replace(RECIPE, batch=39), tmp_path)
