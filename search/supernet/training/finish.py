@@ -18,7 +18,7 @@ import numpy as np
 
 from latency_tables import shipped_tables
 from search.engine import run_search
-from search.errors import SearchError
+from search.errors import CheckpointError, SearchError
 from search.front.spread import evenly_spread
 from search.predictor.error_predictor import ErrorPredictor
 from search.resources import SearchResources
@@ -49,6 +49,8 @@ def main() -> int:
         recipe = recipe_from(arguments)
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
         training = Training(space, dataset, recipe, arguments.folder)
+        if training.step == 0:
+            raise CheckpointError(str(training.checkpoint), "there is none, so nothing to finish")
         genomes = evaluation_genomes(space, arguments.networks, recipe.seed)
         tensors = shared_tensors(training.supernet)
         evaluations = evaluate_subnets(load_shared(space, tensors), genomes, dataset.validation, _print)
@@ -57,7 +59,7 @@ def main() -> int:
         card["exported_against_evaluated"] = _exported(space, arguments.out, dataset, evaluations)
         card["front_on_test_images"] = _test_front(space, arguments.out, dataset, evaluations)
         write_artefact(arguments.out, tensors, evaluations, card)
-    except SearchError as error:
+    except (SearchError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
