@@ -55,6 +55,7 @@ def main() -> int:
         tensors = shared_tensors(training.supernet)
         evaluations = evaluate_subnets(load_shared(space, tensors), genomes, dataset.validation, _print)
         card = _card(training, dataset, evaluations, arguments.dataset.name)
+        card["note"] = arguments.note
         write_artefact(arguments.out, tensors, evaluations, card)
         card["exported_against_evaluated"] = _exported(space, arguments.out, dataset, evaluations)
         card["front_on_test_images"] = _test_front(space, arguments.out, dataset, evaluations)
@@ -150,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, required=True, help="where the training's checkpoint is")
     parser.add_argument("--out", type=Path, required=True, help="folder of the artefact")
     parser.add_argument("--networks", type=int, default=700, help="random sub-networks to evaluate")
+    parser.add_argument("--note", default="", help="what a reader of the card must know besides")
     add_recipe(parser)
     return parser
 

@@ -48,6 +48,8 @@ def evaluate_subnets(
             loss[row] += functional.cross_entropy(logits, labels, reduction="sum").item()
             if on_progress is not None and place % 20 == 0:
                 on_progress((number + place / len(order)) / parts)
+    if on_progress is not None:
+        on_progress(1.0)
     return Evaluations(genomes, wrong / len(images), loss / len(images))
 
 
