@@ -136,7 +136,7 @@ def _errors(
     found = []
     for path in paths:
         if calibration is not None:
-            measure_statistics(supernet, [(part, path) for part in calibration.split(128)])
+            measure_statistics(supernet, [(part, path) for part in torch.split(calibration, 128)])
         supernet.eval()
         supernet.frozen_statistics = True
         wrong = sum(int((supernet(x, path).argmax(1) != y).sum()) for x, y in batches(images, 500))

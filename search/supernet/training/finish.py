@@ -29,7 +29,7 @@ from search.spec import SearchSpec
 from search.supernet.artefact import Evaluations, read_artefact, write_artefact
 from search.supernet.evaluate import evaluate_onnx
 from search.supernet.onnx_export import export_onnx
-from search.supernet.training.dataset import Dataset, read_dataset
+from search.supernet.training.dataset import Dataset, LabelledImages, read_dataset
 from search.supernet.training.export import load_shared, shared_tensors
 from search.supernet.training.loop import Training
 from search.supernet.training.recipe import add_recipe, recipe_from
@@ -53,12 +53,13 @@ def main() -> int:
             raise CheckpointError(str(training.checkpoint), "there is none, so nothing to finish")
         genomes = evaluation_genomes(space, arguments.networks, recipe.seed)
         tensors = shared_tensors(training.supernet)
-        evaluations = evaluate_subnets(load_shared(space, tensors), genomes, dataset.validation, _print)
-        card = _card(training, dataset, evaluations, arguments.dataset.name)
+        images = dataset.validation.take(np.arange(min(arguments.images, len(dataset.validation))))
+        evaluations = evaluate_subnets(load_shared(space, tensors), genomes, images, _print)
+        card = _card(training, dataset, evaluations, len(images))
         card["note"] = arguments.note
         write_artefact(arguments.out, tensors, evaluations, card)
-        card["exported_against_evaluated"] = _exported(space, arguments.out, dataset, evaluations)
-        card["front_on_test_images"] = _test_front(space, arguments.out, dataset, evaluations)
+        card["exported_against_evaluated"] = _exported(space, arguments.out, images, evaluations)
+        card["front_on_test_images"] = _test_front(space, arguments.out, (images, dataset.test), evaluations)
         write_artefact(arguments.out, tensors, evaluations, card)
     except (SearchError, OSError) as error:
         sys.stderr.write(f"{error}\n")
@@ -75,7 +76,7 @@ def evaluation_genomes(space: ChainSpace, n: int, seed: int) -> Genomes:
     return drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])][:n]
 
 
-def _card(training: Training, dataset: Dataset, evaluations: Evaluations, archive: str) -> dict[str, Any]:
+def _card(training: Training, dataset: Dataset, evaluations: Evaluations, images: int) -> dict[str, Any]:
     top1 = 1.0 - evaluations.error
     return {
         "space": training.space.name,
@@ -83,7 +84,7 @@ def _card(training: Training, dataset: Dataset, evaluations: Evaluations, archiv
         "classes": list(dataset.classes),
         "input": "float32 NCHW, RGB pixel values divided by 255",
         "data": {
-            "archive": archive,
+            "archive": Path(dataset.source).name,
             "training_images": len(dataset.train),
             "validation_images": len(dataset.validation),
             "test_images": len(dataset.test),
@@ -94,6 +95,7 @@ def _card(training: Training, dataset: Dataset, evaluations: Evaluations, archiv
         "date": datetime.now(UTC).date().isoformat(),
         "validation_top1": {
             "networks": len(top1),
+            "images": images,
             "best": round(float(top1.max()), 4),
             "median": round(float(np.median(top1)), 4),
             "worst": round(float(top1.min()), 4),
@@ -101,13 +103,12 @@ def _card(training: Training, dataset: Dataset, evaluations: Evaluations, archiv
     }
 
 
-def _exported(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: Evaluations) -> dict[str, Any]:
+def _exported(space: ChainSpace, folder: Path, images: LabelledImages, evaluations: Evaluations) -> dict[str, Any]:
     """How far the error of exported float32 networks is from that of the bfloat16 evaluation, on the same images."""
     artefact = read_artefact(folder, space)
     off = []
     for genome, error in zip(evaluations.genomes[:_EXPORTED], evaluations.error[:_EXPORTED], strict=True):
         model = export_onnx(artefact, space.architecture(genome))
-        images = dataset.validation
         off.append(abs(evaluate_onnx(model, images.images, images.labels, threads=_THREADS).error - error))
     return {
         "networks": len(off),
@@ -116,7 +117,9 @@ def _exported(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: Ev
     }
 
 
-def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: Evaluations) -> list[dict[str, Any]]:
+def _test_front(
+    space: ChainSpace, folder: Path, splits: tuple[LabelledImages, LabelledImages], evaluations: Evaluations
+) -> list[dict[str, Any]]:
     """Five networks over a front: what was expected of them, and what they do on validation and test images."""
     artefact = read_artefact(folder, space)
     table = shipped_tables().get((_FRONT_DEVICE, space.name))
@@ -129,8 +132,7 @@ def _test_front(space: ChainSpace, folder: Path, dataset: Dataset, evaluations: 
     rows = []
     for item in evenly_spread(front, _FRONT_NETWORKS):
         model = export_onnx(artefact, space.architecture(item.genome))
-        validation = evaluate_onnx(model, dataset.validation.images, dataset.validation.labels, threads=_THREADS)
-        test = evaluate_onnx(model, dataset.test.images, dataset.test.labels, threads=_THREADS)
+        validation, test = (evaluate_onnx(model, part.images, part.labels, threads=_THREADS) for part in splits)
         rows.append(
             {
                 "architecture_id": item.architecture_id,
@@ -151,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, required=True, help="where the training's checkpoint is")
     parser.add_argument("--out", type=Path, required=True, help="folder of the artefact")
     parser.add_argument("--networks", type=int, default=700, help="random sub-networks to evaluate")
+    parser.add_argument("--images", type=int, default=5000, help="validation images to evaluate them on, at most")
     parser.add_argument("--note", default="", help="what a reader of the card must know besides")
     add_recipe(parser)
     return parser

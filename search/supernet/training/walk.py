@@ -21,7 +21,8 @@ from search.supernet.training.dataset import LabelledImages
 from search.supernet.training.loop import batches
 from search.supernet.training.supernet import Supernet
 
-_BATCH = 500
+_BATCH = 125
+"""Activations of so many images stay in the cache: 500 at once were a quarter slower."""
 
 
 @torch.no_grad()
