@@ -13,7 +13,15 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from search import ArtefactError, ChainSpace, SearchError, load_space
-from search.supernet.artefact import CARD, EVALUATIONS, WEIGHTS, Evaluations, SupernetArtefact, read_artefact
+from search.supernet.artefact import (
+    CARD,
+    EVALUATIONS,
+    WEIGHTS,
+    Evaluations,
+    SupernetArtefact,
+    read_artefact,
+    write_artefact,
+)
 from tests.unit.search.supernet.conftest import CLASSES, card_of
 
 FILES = (WEIGHTS, EVALUATIONS, CARD)
@@ -106,6 +114,8 @@ def test_a_card_that_is_no_card_is_refused(folder: Path, tiny: ChainSpace, text:
         ("names of 10 classes", {"classes": ["cat"]}),
         ("names of 10 classes", {"classes": None}),
         ("names of 10 classes", {"classes": 10}),
+        ("names of 10 classes", {"classes": [*CLASSES[:9], 9]}),
+        ("names of 10 classes", {"classes": [None] * 10}),
     ],
 )
 def test_a_card_for_something_else_is_refused(
@@ -133,7 +143,23 @@ def test_a_missing_folder_is_refused(tmp_path: Path, tiny: ChainSpace) -> None:
     refused(tmp_path / "nowhere", tiny, CARD)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\xff" * 16, b"{}"])
+def safetensors_of(header: bytes, content: bytes = b"") -> bytes:
+    return len(header).to_bytes(8, "little") + header + content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"\xff" * 16,
+        b"{}",
+        safetensors_of(b"[" * 100_000),
+        safetensors_of(b'{"stem/stem": 1}'),
+        safetensors_of(b'{"stem/stem": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}', b"\0\0"),
+        safetensors_of(b'{"stem/stem": {"dtype": "F16", "shape": [9], "data_offsets": [0, 2]}}', b"\0\0"),
+    ],
+)
 def test_weights_that_are_no_safetensors_are_refused(folder: Path, tiny: ChainSpace, content: bytes) -> None:
     replace(folder, WEIGHTS, content)
     refused(folder, tiny, WEIGHTS)
@@ -154,6 +180,8 @@ def changed_weights(folder: Path, change: Callable[[dict[str, np.ndarray]], obje
         ("has shape", lambda w: w.update({"stem/stem": w["stem/stem"][:4]})),
         ("has shape", lambda w: w.update({"stem/stem": w["stem/stem"].ravel()})),
         ("has shape", lambda w: w.update({"layer4/skip.reshape": w["layer4/skip.reshape"][:, :1]})),
+        ("of type float32", lambda w: w.update({"stem/stem": w["stem/stem"].astype(np.float32)})),
+        ("of type int8", lambda w: w.update({"more": np.zeros(3, np.int8)})),
         ("not finite", lambda w: w["stem/stem"].__setitem__((0, 0, 0, 0), np.nan)),
         ("not finite", lambda w: w["head/classifier/bias"].__setitem__(3, np.inf)),
     ],
@@ -181,6 +209,9 @@ ERRORS = np.array([0.2, 0.3])
         {"genomes": GENOMES.astype(float)},
         {"genomes": GENOMES.astype(object)},
         {"genomes": GENOMES[:1]},
+        {"genomes": GENOMES[[0, 0]]},
+        {"genomes": GENOMES[0]},
+        {"genomes": np.array(1)},
         {"genomes": GENOMES[:0], "error": ERRORS[:0], "cross_entropy": ERRORS[:0]},
         {"error": ERRORS[:1]},
         {"error": ERRORS[:, None]},
@@ -205,6 +236,34 @@ def test_evaluations_that_are_none_are_refused(
 def test_evaluations_that_are_no_archive_are_refused(folder: Path, tiny: ChainSpace, content: bytes) -> None:
     replace(folder, EVALUATIONS, content)
     refused(folder, tiny, EVALUATIONS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-40],
+        lambda content: content[:100] + bytes(byte ^ 0xFF for byte in content[100:140]) + content[140:],
+        lambda content: content.replace(b"genomes.npy", b"genomes.npz"),
+    ],
+)
+def test_evaluations_with_a_hash_but_damaged_inside_are_refused(
+    folder: Path, tiny: ChainSpace, damage: Callable[[bytes], bytes]
+) -> None:
+    replace(folder, EVALUATIONS, damage((folder / EVALUATIONS).read_bytes()))
+    refused(folder, tiny, EVALUATIONS)
+
+
+def test_a_single_array_is_no_archive_of_evaluations(folder: Path, tiny: ChainSpace, tmp_path: Path) -> None:
+    np.save(tmp_path / "genomes.npy", GENOMES)
+    replace(folder, EVALUATIONS, (tmp_path / "genomes.npy").read_bytes())
+    refused(folder, tiny, EVALUATIONS)
+
+
+def test_genes_above_127_survive_the_file(tmp_path: Path, folder: Path, evaluations: Evaluations) -> None:
+    wide = Evaluations(evaluations.genomes + 200, evaluations.error, evaluations.cross_entropy)
+    write_artefact(tmp_path / "wide", load_file(folder / WEIGHTS), wide, {})
+    with np.load(tmp_path / "wide" / EVALUATIONS) as arrays:
+        assert np.array_equal(arrays["genomes"], wide.genomes)
 
 
 def test_a_card_keeps_what_the_training_wrote(artefact: SupernetArtefact, tiny: ChainSpace) -> None:
