@@ -93,7 +93,9 @@ def write_artefact(
         error=evaluations.error.astype(np.float32),
         cross_entropy=evaluations.cross_entropy.astype(np.float32),
     )
-    contents = {WEIGHTS: save(dict(weights)), EVALUATIONS: arrays.getvalue()}
+    # safetensors writes an array's memory as it lies: one in another order than C would come back scrambled.
+    in_order = {name: np.ascontiguousarray(tensor) for name, tensor in weights.items()}
+    contents = {WEIGHTS: save(in_order), EVALUATIONS: arrays.getvalue()}
     for name, content in contents.items():
         (directory / name).write_bytes(content)
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}

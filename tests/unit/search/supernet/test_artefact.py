@@ -268,3 +268,13 @@ def test_genes_above_127_survive_the_file(tmp_path: Path, folder: Path, evaluati
 
 def test_a_card_keeps_what_the_training_wrote(artefact: SupernetArtefact, tiny: ChainSpace) -> None:
     assert dict(artefact.card).items() >= card_of(tiny).items()
+
+
+def test_a_weight_that_lies_in_another_order_comes_back_as_it_was(
+    artefact: SupernetArtefact, tmp_path: Path, tiny: ChainSpace
+) -> None:
+    turned = {name: np.asfortranarray(tensor) for name, tensor in artefact.weights.items()}
+    assert not all(tensor.flags.c_contiguous for tensor in turned.values())
+    write_artefact(tmp_path / "turned", turned, artefact.evaluations, card_of(tiny))
+    back = read_artefact(tmp_path / "turned", tiny).weights
+    assert all(np.array_equal(back[name], tensor) for name, tensor in artefact.weights.items())
