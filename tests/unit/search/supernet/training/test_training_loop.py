@@ -13,6 +13,7 @@ from torch import Tensor
 
 from search.errors import CheckpointError, DatasetError
 from search.space.chain import ChainSpace
+from search.supernet.training.checkpoint import write_checkpoint
 from search.supernet.training.dataset import LabelledImages
 from search.supernet.training.loop import StepReport, Training, largest
 from search.supernet.training.recipe import Recipe
@@ -139,6 +140,15 @@ def test_every_epoch_shows_every_image_once(tmp_path: Path, tiny: ChainSpace) ->
     assert orders[0] != orders[1]
 
 
+def test_every_step_shifts_images_anew(tmp_path: Path, tiny: ChainSpace) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    same = LabelledImages(np.repeat(image[None], 38, axis=0), DATASET.train.labels)
+    training = Training(tiny, replace(DATASET, train=same), RECIPE, tmp_path)
+    first, again, later = (training._batch(step)[0] for step in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+
+
 def test_the_largest_architecture_has_most_macs(tiny: ChainSpace, fbnet: ChainSpace) -> None:
     assert largest(tiny).genome == (1, 1, 1, 1)
     assert {block.label for block in largest(fbnet).blocks[1:-1]} == {"k5_e3", "k5_e6"}
@@ -164,6 +174,23 @@ def test_a_checkpoint_of_another_space_stops_a_training(
 ) -> None:
     with pytest.raises(CheckpointError, match="another space"):
         Training(fbnet, DATASET, RECIPE, whole[0])
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", 2), ("learning_rate", 0.1), ("seed", 1)])
+def test_a_training_does_not_go_on_with_another_recipe(
+    tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]], name: str, value: float
+) -> None:
+    asked = replace(RECIPE, **{name: value})
+    with pytest.raises(CheckpointError, match=f"made with {name} {getattr(RECIPE, name)}, not {value}") as caught:
+        Training(tiny, DATASET, asked, whole[0])
+    assert "weight_decay" not in str(caught.value)
+
+
+def test_a_checkpoint_without_a_recipe_stops_a_training(tmp_path: Path, tiny: ChainSpace) -> None:
+    training = Training(tiny, DATASET, RECIPE, tmp_path)
+    write_checkpoint(training.checkpoint, training.supernet, training.optimizer, {"step": 1, "space": tiny.sha256})
+    with pytest.raises(CheckpointError, match="does not record its recipe"):
+        Training(tiny, DATASET, RECIPE, tmp_path)
 
 
 def test_images_of_another_size_are_refused(tmp_path: Path, tiny: ChainSpace) -> None:
