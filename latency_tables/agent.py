@@ -36,10 +36,10 @@ PLAN_FORMAT = "lutnas-measurement-plan/1"
 LARGEST_MODEL_BYTES = 64 * 2**20
 LARGEST_PLAN_BYTES = 512 * 2**20
 FEWEST_ROUNDS, MOST_ROUNDS = 4, 60
-SAMPLE_MS = 2.0
+SAMPLE_MS = 12.0
 """A sample of one model repeats it for about this long: single runs of short operators are too noisy."""
-FEWEST_RUNS, MOST_RUNS = 2, 12
-STATISTIC = "median over rounds of the fastest of 2 to 12 consecutive runs (about 2 ms), after one untimed run"
+FEWEST_RUNS, MOST_RUNS = 8, 20
+STATISTIC = "median over rounds of the fastest of 8 to 20 consecutive runs (about 12 ms), after one untimed run"
 
 Progress = Callable[[int, int, float], None]
 """Called with samples done, samples planned and the seconds left."""
@@ -70,7 +70,7 @@ class Options:
     threads: int = 1
     budget_s: float = 60.0
     seed: int = 0
-    most_open_bytes: int = 2**30
+    most_open_bytes: int = 2**31
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 256:
