@@ -44,14 +44,14 @@ def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogu
     entries = {
         name: SpaceEntry(space, _supernet(space, pretrained), _plan_maker(space)) for name, space in spaces.items()
     }
-    return Catalogue(entries, _shelf(list(spaces.values()), tables_dir))
+    return Catalogue(entries, _shelf(list(spaces.values()), tables_dir, refuse_damaged=True))
 
 
 def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
-    """What one search needs.
+    """What one search needs; the user's damaged tables are left out, since they may be of another device.
 
     Raises:
-        UnknownSpaceError, SpaceFileError, ArtefactError, TableFileError, PredictorError: as `load_catalogue`.
+        UnknownSpaceError, SpaceFileError, ArtefactError, PredictorError: as `load_catalogue`.
         NoSupernetError: no supernet was trained for the space.
     """
     name = str(order.request["space"])
@@ -59,7 +59,7 @@ def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
     pretrained = None if order.pretrained_dir is None else Path(order.pretrained_dir)
     supernet = _supernet(space, pretrained, np.array(order.hyperparameters))
     entry = SpaceEntry(space, supernet, _plan_maker(space))
-    catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir)))
+    catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir), refuse_damaged=False))
     return catalogue.resources(name), catalogue.supernet(entry)
 
 
@@ -76,8 +76,9 @@ def _supernet(
     return Supernet(artefact.card, artefact.sha256, predictor, found, partial(export_onnx, artefact))
 
 
-def _shelf(spaces: list[Space], tables_dir: Path) -> TableShelf:
-    return TableShelf(shipped_tables(), tables_dir, {space.name: _operators(space) for space in spaces})
+def _shelf(spaces: list[Space], tables_dir: Path, *, refuse_damaged: bool) -> TableShelf:
+    operators = {space.name: _operators(space) for space in spaces}
+    return TableShelf(shipped_tables(), tables_dir, operators, refuse_damaged=refuse_damaged)
 
 
 def _operators(space: Space) -> tuple[OperatorKey, ...]:

@@ -22,8 +22,15 @@ Operators = Mapping[str, tuple[OperatorKey, ...]]
 class TableShelf:
     """Tables by (device, space); a table of the user stands in front of a shipped one of the same name."""
 
-    def __init__(self, shipped: Mapping[TableName, LatencyTable], folder: Path, operators: Operators) -> None:
-        """Read all tables.
+    def __init__(
+        self,
+        shipped: Mapping[TableName, LatencyTable],
+        folder: Path,
+        operators: Operators,
+        *,
+        refuse_damaged: bool = True,
+    ) -> None:
+        """Read all tables; without `refuse_damaged` the user's damaged ones are left out, as later ones always are.
 
         Raises:
             TableFileError: a file of the user is damaged, or does not serve its space.
@@ -38,8 +45,9 @@ class TableShelf:
         for (device, space), table in self._shipped.items():
             self._check_complete(f"shipped, of {device} for {space}", table)
         self._look()
-        for fault in self._damaged.values():
-            raise fault
+        if refuse_damaged:
+            for fault in self._damaged.values():
+                raise fault
 
     def tables(self) -> dict[TableName, LatencyTable]:
         """All tables that can be used now."""
@@ -50,7 +58,7 @@ class TableShelf:
             return self._shipped | own
 
     def damaged(self) -> tuple[TableFileError, ...]:
-        """Why files that came since the start cannot be used."""
+        """Why files of the user cannot be used."""
         with self._lock:
             self._look_and_tell()
             return tuple(self._damaged.values())

@@ -140,6 +140,18 @@ def test_a_damaged_supernet_fails_the_search_and_names_the_file(order: SearchOrd
     assert "evaluations.npz" in end.message
 
 
+def test_a_damaged_table_fails_only_searches_for_its_device(order: SearchOrder, pipe: Pipe, tmp_path: Path) -> None:
+    world = build_world(tmp_path)
+    damaged = world.tables_dir / "other-board" / f"{SPACE}.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    here = replace(order, tables_dir=str(world.tables_dir))
+    assert isinstance(_outcome(here, pipe[0]), Done)
+    end = _outcome(replace(here, request=dict(here.request) | {"devices": ["other-board"]}), pipe[0])
+    assert isinstance(end, JobError)
+    assert end.code == "missing_table"
+
+
 def test_the_order_to_stop_ends_the_search(order: SearchOrder, pipe: Pipe) -> None:
     pipe[1].send_bytes(CANCEL)
     assert _outcome(order, pipe[0]) == Cancelled()

@@ -63,6 +63,16 @@ def test_a_damaged_table_is_refused_at_start(tmp_path: Path) -> None:
         shelf(tmp_path)
 
 
+def test_a_search_goes_on_without_the_damaged_table_of_another_device(tmp_path: Path) -> None:
+    write_table(board_table(), place(tmp_path))
+    damaged = place(tmp_path, device="other")
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    tables = TableShelf({}, tmp_path, OPERATORS, refuse_damaged=False)
+    assert tables.tables() == {(DEVICE, SPACE): board_table()}
+    assert [fault.path for fault in tables.damaged()] == [str(damaged)]
+
+
 def test_a_table_damaged_later_is_told_and_not_used(tmp_path: Path) -> None:
     write_table(board_table(), place(tmp_path))
     tables = shelf(tmp_path)
