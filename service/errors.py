@@ -19,8 +19,10 @@ ServiceError
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
  +-- NotFoundError              no such search, architecture, device or space
  +-- InvalidStateError          the search is in a state that forbids the action
- +-- StorageBusyError           the database is locked for too long
- +-- StorageFullError           the disk is full or fails
+ +-- StorageError               the database cannot be used now; the same again may work later
+ |    +-- StorageBusyError       the database is locked for too long
+ |    +-- StorageFullError       the disk is full or fails
+ |    +-- StorageUnavailableError  the database cannot be opened or written
  +-- ResultDamagedError         a stored result file is missing or has changed
  +-- SupernetChangedError       the weights behind a finished search are no longer here
 """
@@ -220,18 +222,33 @@ class InvalidStateError(ServiceError):
         self.allowed_from = tuple(allowed_from)
 
 
-class StorageBusyError(ServiceError):
+class StorageError(ServiceError):
+    """The database cannot be used now; the same again may work later."""
+
+
+class StorageBusyError(StorageError):
     """The database is locked for too long."""
 
     def __init__(self) -> None:
         super().__init__("The database is busy: another program holds its lock. Nothing was changed; try again.")
 
 
-class StorageFullError(ServiceError):
+class StorageFullError(StorageError):
     """The disk is full or fails."""
 
     def __init__(self) -> None:
         super().__init__("The disk is full or fails. Nothing was changed; free some space and try again.")
+
+
+class StorageUnavailableError(StorageError):
+    """The database cannot be opened or written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database cannot be used ({reason}). Nothing was changed; check that its file and folder are there and"
+            " can be written by the server, and try again."
+        )
+        self.reason = reason
 
 
 class ResultDamagedError(ServiceError):

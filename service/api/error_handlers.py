@@ -62,6 +62,7 @@ STATUS = {
     "DemoError": 500,
     "StorageBusyError": 503,
     "StorageFullError": 503,
+    "StorageUnavailableError": 503,
 }
 _FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 _NEXT_STEPS = {

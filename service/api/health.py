@@ -11,7 +11,7 @@ from service.api.dependencies import ServicesDep
 from service.api.json_body import StrictRoute
 from service.api.problem import Failure
 from service.api.schemas import Health
-from service.errors import StorageBusyError, StorageFullError
+from service.errors import StorageError
 
 router = APIRouter(tags=["health"], route_class=StrictRoute)
 
@@ -27,7 +27,7 @@ def readyz(request: Request, services: ServicesDep) -> Any:
     """Ok when the database can be written and the worker runs; 503 with the reason when not."""
     try:
         services.database.check_writable()
-    except (StorageBusyError, StorageFullError) as error:
+    except StorageError as error:
         return Failure(503, "not_ready", str(error)).answer(request)
     if not services.worker.alive:
         return Failure(503, "not_ready", "The worker does not run. Restart the server.").answer(request)

@@ -1,7 +1,7 @@
 """Worker: claims queued searches and runs each in a child process; a thread of the server (DESIGN.md, section 3).
 
-One loop owns all children and is the only reader of their pipes. It lives through a busy database and a full disk: what
-could not be written is tried again at the next turn.
+One loop owns all children and is the only reader of their pipes. It lives through a database that is busy or away and
+a full disk: what could not be written is tried again at the next turn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from service.errors import RequestError, StorageBusyError, StorageFullError
+from service.errors import RequestError, ServiceError
 from service.job import JobError, Progress, SearchJob
 from service.jobs.lifecycle import Lifecycle
 from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, receive
@@ -99,13 +99,15 @@ class Worker:
         return len(self._running)
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._turn()
-            except (StorageBusyError, StorageFullError, OSError) as error:
-                _LOG.warning("will try again: %s", error)
-                self._stopping.wait(_PAUSE_AFTER_FAULT_S)
-        self._release_all()
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._turn()
+                except (ServiceError, OSError) as error:
+                    _LOG.warning("will try again: %s", error)
+                    self._stopping.wait(_PAUSE_AFTER_FAULT_S)
+        finally:
+            self._release_all()
 
     def _turn(self) -> None:
         self._fill()
@@ -223,6 +225,7 @@ class Worker:
         for search in tuple(self._running):
             try:
                 self._lifecycle.release(search.job.id, search.job.attempt)
-            except (StorageBusyError, StorageFullError) as error:
+            except ServiceError as error:
                 _LOG.warning("search %s will be recovered at the next start: %s", search.job.id, error)
-            self._drop(search)
+            finally:
+                self._drop(search)

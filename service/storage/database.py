@@ -18,12 +18,28 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from service.errors import DatabaseStartError, StorageBusyError, StorageFullError
+from service.errors import (
+    DatabaseStartError,
+    StorageBusyError,
+    StorageError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 
 _WRITE = "lutnas_write"
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 
 
 def journal_mode(version: tuple[int, ...]) -> str:
@@ -45,6 +61,7 @@ class Database:
         Raises:
             StorageBusyError: the lock could not be had in time.
             StorageFullError: the disk fails.
+            StorageUnavailableError: the database cannot be opened or read.
         """
         with _translated(), self._engine.connect() as connection:
             yield connection
@@ -56,6 +73,7 @@ class Database:
         Raises:
             StorageBusyError: the lock could not be had in time; nothing was changed.
             StorageFullError: the disk is full or fails; nothing was changed.
+            StorageUnavailableError: the database cannot be opened or written; nothing was changed.
         """
         with _translated(), self._engine.connect() as connection:
             connection.execution_options(**{_WRITE: True})
@@ -66,7 +84,7 @@ class Database:
         """Take the write lock and give it back.
 
         Raises:
-            StorageBusyError, StorageFullError: see `write`.
+            StorageError: see `write`.
         """
         with self.write() as connection:
             connection.execute(text("SELECT 1"))
@@ -95,7 +113,10 @@ def open_database(url: str, busy_timeout_s: float = 30.0) -> Database:
     except DBAPIError as error:
         engine.dispose()
         raise DatabaseStartError(place, str(error.orig)) from error
-    except (SQLAlchemyError, StorageBusyError, StorageFullError) as error:
+    except StorageUnavailableError as error:
+        engine.dispose()
+        raise DatabaseStartError(place, error.reason) from error
+    except (SQLAlchemyError, StorageError) as error:
         engine.dispose()
         raise DatabaseStartError(place, str(error)) from error
     return database
@@ -136,7 +157,11 @@ def _translated() -> Iterator[None]:
             raise StorageBusyError from error
         if primary_code in _DISK:
             raise StorageFullError from error
+        if primary_code in _UNAVAILABLE or error.connection_invalidated:
+            raise StorageUnavailableError(str(error.orig)) from error
         raise
+    except PoolTimeoutError as error:
+        raise StorageUnavailableError("no connection was free in time") from error
 
 
 def _alembic_config(connection: Connection) -> Config:

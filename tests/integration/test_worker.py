@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.errors import StorageUnavailableError
 from service.job import SearchJob
 from service.jobs.lifecycle import Lifecycle
 from service.jobs.order import SearchOrder
@@ -146,6 +147,36 @@ def test_searches_of_a_dead_server_are_taken_over(tmp_path: Path) -> None:
     with bench(tmp_path, service_targets.succeed) as made:
         job = made.wait(search_id, lambda job: job.state == "succeeded")
         assert job.attempt == 2
+
+
+def test_the_worker_lives_through_a_database_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.jobs.worker._PAUSE_AFTER_FAULT_S", 0.01)
+    with bench(tmp_path, service_targets.succeed) as made:
+        claim, faults = made.lifecycle.claim, [StorageUnavailableError("readonly")] * 3
+
+        def sometimes_away() -> SearchJob | None:
+            if faults:
+                raise faults.pop()
+            return claim()
+
+        monkeypatch.setattr(made.lifecycle, "claim", sometimes_away)
+        made.wait(made.create(), lambda job: job.state == "succeeded")
+        assert made.worker.alive
+        assert not faults
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_dies_puts_its_searches_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench(tmp_path, service_targets.never_listen) as made:
+
+        def break_down() -> None:
+            raise RuntimeError
+
+        search_id = made.create()
+        made.wait(search_id, lambda job: job.progress.generation == 1)
+        monkeypatch.setattr(made.lifecycle, "claim", break_down)
+        made.worker.wake()
+        made.wait(search_id, lambda job: job.state == "queued")
 
 
 def test_a_result_that_cannot_be_stored_fails_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

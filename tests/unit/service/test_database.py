@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from service.errors import DatabaseStartError, StorageBusyError, StorageFullError
+from service.errors import DatabaseStartError, StorageBusyError, StorageFullError, StorageUnavailableError
 from service.job import State
 from service.jobs.lifecycle import Lifecycle
 from service.storage.database import Database, journal_mode, open_database
@@ -97,6 +98,28 @@ def test_a_full_disk_is_told_as_full(database: Database, lifecycle: Lifecycle) -
     with pytest.raises(StorageFullError, match="free some space"):
         fill(database)
     assert lifecycle.claim() is None
+
+
+def write_read_only(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("PRAGMA query_only=1"))
+        connection.execute(text("CREATE TABLE mark (x INTEGER)"))
+
+
+def test_a_database_that_became_read_only_is_told(database: Database) -> None:
+    with pytest.raises(StorageUnavailableError, match="readonly"):
+        write_read_only(database)
+
+
+def test_a_database_whose_folder_is_gone_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    database = open_database(f"sqlite:///{folder / 'test.sqlite3'}")
+    database.close()
+    shutil.rmtree(folder)
+    with pytest.raises(StorageUnavailableError, match="unable to open") as raised:
+        database.check_writable()
+    assert "try again" in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["folder", "text"])
