@@ -29,6 +29,7 @@ SPACE = "fbnet-cifar10"
 DEVICES = (LOCAL_DEVICE, "raspberry-pi-4")
 SEED = 2026
 _START_S = 60.0
+_STOP_S = 30.0
 _SEARCH_S = 300.0
 _POLL_S = 0.25
 _CHECKED = 3
@@ -54,9 +55,17 @@ def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Consol
     """Run the demo and write its results into `folder`; `all_models` downloads whole fronts, some GB.
 
     Raises:
-        DemoError: the service did not start, or a search did not succeed.
+        DemoError: the folder cannot be written, the service did not start or died, or a search did not succeed.
         MeasurementError, TableFileError: this machine could not be measured, or the table not be written.
     """
+    try:
+        _run(folder, budget_s, all_models, console)
+    except OSError as error:
+        reason = f"{error.filename or folder} cannot be written ({error.strerror or error})"
+        raise DemoError(f"{reason}. Make room or rights for it, or choose another folder with --out.") from error
+
+
+def _run(folder: Path, budget_s: float, all_models: bool, console: Console) -> None:
     started = time.monotonic()
     data_dir = folder / "service"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -75,20 +84,34 @@ def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Consol
 @contextmanager
 def _service(data_dir: Path, log: Path, console: Console) -> Iterator[httpx.Client]:
     """The service on a free loopback port, ended with the block."""
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+    process = _start(data_dir, log)
     try:
         with console.status("Starting the service ..."):
             url = _wait_until_ready(process, log)
         console.print(f"The service runs on {url} (log: {log}).", soft_wrap=True)
         with httpx.Client(base_url=url, timeout=60.0) as client:
             yield client
+    except httpx.HTTPError as error:
+        raise DemoError(f"The service does not answer ({error}). Its log is {log}.") from error
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        _end(process)
+
+
+def _start(data_dir: Path, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    with log.open("w", encoding="utf-8") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:

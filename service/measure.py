@@ -18,6 +18,7 @@ from latency_tables import (
 from search import load_space, measurement_plan
 from service.errors import DeviceNameError
 from service.progress import seconds_left, showing
+from service.storage.data_folder import make_writable
 
 LOCAL_DEVICE = "local-cpu"
 _DEVICE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -28,12 +29,15 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
 
     Raises:
         DeviceNameError: the device's name is no safe file name.
+        DataFolderError: nothing can be written there; known before the measurement, which takes a while.
         UnknownSpaceError: no such space.
         MeasurementError: onnxruntime cannot run a model, or the clock is broken.
     """
     if not _DEVICE.fullmatch(device):
         raise DeviceNameError(device)
     plan = measurement_plan(load_space(space))
+    path = tables_dir / device / f"{space}.json"
+    make_writable(path.parent)
     console.print(
         f"Measuring {device} for {space}: {len(plan.entries)} models, {options.threads} thread(s)."
         " Other programs disturb it.",
@@ -47,8 +51,6 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         )
     with console.status("Estimating operator costs ..."):
         table = estimate_table(device, plan, result)
-    path = tables_dir / device / f"{space}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_table(table, path)
     for line in describe(table):
         console.print(line, soft_wrap=True, highlight=False)

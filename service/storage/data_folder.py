@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,20 @@ class DataFolder:
         self._lock.close()
 
 
+def make_writable(path: Path) -> None:
+    """Make a folder inside the data folder and see that files can be written there.
+
+    Raises:
+        DataFolderError: it cannot be made, or files cannot be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def hold_data_folder(path: Path) -> DataFolder:
     """Make the folder with its parts and lock it.
 
@@ -36,8 +51,7 @@ def hold_data_folder(path: Path) -> DataFolder:
             (path / part).mkdir(parents=True, exist_ok=True)
         lock = (path / "server.lock").open("a+", encoding="ascii")
     except OSError as error:
-        reason = f"cannot be written ({error.strerror}). Choose another with --data-dir or LUTNAS_DATA_DIR."
-        raise DataFolderError(str(path), reason) from error
+        raise _unwritable(path, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -51,3 +65,8 @@ def hold_data_folder(path: Path) -> DataFolder:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return DataFolder(path, lock)
+
+
+def _unwritable(path: Path, error: OSError) -> DataFolderError:
+    reason = f"cannot be written ({error.strerror}). Choose another with --data-dir or LUTNAS_DATA_DIR."
+    return DataFolderError(str(path), reason)
