@@ -21,9 +21,10 @@ from rich.console import Console
 from latency_tables import MeasureOptions, time_models
 from search import evenly_spread
 from service import demo_report
-from service.errors import DemoError
+from service.errors import DataFolderError, DemoError
 from service.measure import LOCAL_DEVICE, measure_device
 from service.progress import Bars, showing
+from service.storage.data_folder import hold_data_folder
 
 SPACE = "fbnet-cifar10"
 DEVICES = (LOCAL_DEVICE, "raspberry-pi-4")
@@ -55,11 +56,14 @@ def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Consol
     """Run the demo and write its results into `folder`; `all_models` downloads whole fronts, some GB.
 
     Raises:
-        DemoError: the folder cannot be written, the service did not start or died, or a search did not succeed.
+        DemoError: the folder cannot be written or a server uses it (both known before the measurement), the service
+            did not start or died, or a search did not succeed.
         MeasurementError, TableFileError: this machine could not be measured, or the table not be written.
     """
     try:
         _run(folder, budget_s, all_models, console)
+    except DataFolderError as error:
+        raise DemoError(f"Folder {error.path}: {error.reason}. Choose another with --out.") from error
     except OSError as error:
         reason = f"{error.filename or folder} cannot be written ({error.strerror or error})"
         raise DemoError(f"{reason}. Make room or rights for it, or choose another folder with --out.") from error
@@ -68,7 +72,7 @@ def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Consol
 def _run(folder: Path, budget_s: float, all_models: bool, console: Console) -> None:
     started = time.monotonic()
     data_dir = folder / "service"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    hold_data_folder(data_dir).release()
     measure_device(SPACE, LOCAL_DEVICE, MeasureOptions(budget_s=budget_s), data_dir / "tables", console)
     with _service(data_dir, folder / "service.log", console) as client:
         fronts = _search(client, console)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,11 +86,17 @@ def closing(folder: Path, data_dir: Path, fronts: Sequence[DeviceFront], seconds
         + ".",
         "",
         "Keep the service running with these results, and ask for more:",
-        f"  lutnas serve --data-dir {data_dir}",
+        f"  {shlex.join([_own_command(), 'serve', '--data-dir', str(data_dir)])}",
         f"  curl -X POST http://127.0.0.1:8000/v1/searches -H 'Content-Type: application/json' -d '{request}'",
         "  curl http://127.0.0.1:8000/v1/searches          (all searches; /docs explains every call)",
         f"  curl http://127.0.0.1:8000/v1/searches/{fronts[0].search_id}/front",
     ]
+
+
+def _own_command() -> str:
+    """`lutnas` with its path: the README calls it in a virtual environment that was never activated."""
+    beside = Path(sys.executable).with_name("lutnas")
+    return str(beside) if beside.is_file() else "lutnas"
 
 
 def _latency(latency: dict[str, Any]) -> str:

@@ -80,7 +80,7 @@ class DataFolderError(StartError):
     """The data folder cannot be used."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"Data folder {path}: {reason}")
+        super().__init__(f"Data folder {path}: {reason}. Choose another with --data-dir or LUTNAS_DATA_DIR.")
         self.path = path
         self.reason = reason
 

@@ -58,7 +58,7 @@ def hold_data_folder(path: Path) -> DataFolder:
         lock.seek(0)
         holder = lock.read(20).strip() or "unknown"
         lock.close()
-        reason = f"another lutnas server (process {holder}) uses it. Stop that one, or choose another with --data-dir."
+        reason = f"another lutnas server (process {holder}) uses it until it is stopped"
         raise DataFolderError(str(path), reason) from error
     lock.seek(0)
     lock.truncate()
@@ -68,5 +68,4 @@ def hold_data_folder(path: Path) -> DataFolder:
 
 
 def _unwritable(path: Path, error: OSError) -> DataFolderError:
-    reason = f"cannot be written ({error.strerror}). Choose another with --data-dir or LUTNAS_DATA_DIR."
-    return DataFolderError(str(path), reason)
+    return DataFolderError(str(path), f"cannot be written ({error.strerror})")

@@ -14,6 +14,7 @@ from latency_tables import MeasureOptions
 from service import demo
 from service.errors import DataFolderError, DemoError
 from service.measure import measure_device
+from service.storage.data_folder import hold_data_folder
 
 CONSOLE = Console(quiet=True)
 SLEEPER = "import time; time.sleep(600)"
@@ -47,6 +48,14 @@ def test_the_demo_tells_of_a_folder_before_measuring(blocked: Path, monkeypatch:
     with pytest.raises(DemoError, match="--out") as raised:
         demo.run_demo(blocked, budget_s=1, all_models=False, console=CONSOLE)
     assert str(blocked) in str(raised.value)
+
+
+def test_the_demo_tells_of_a_server_that_uses_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "measure_device", never)
+    held = hold_data_folder(tmp_path / "service")
+    with pytest.raises(DemoError, match=r"another lutnas server .* --out"):
+        demo.run_demo(tmp_path, budget_s=1, all_models=False, console=CONSOLE)
+    held.release()
 
 
 def test_a_full_disk_later_in_the_demo_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

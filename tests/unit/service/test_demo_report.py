@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,17 @@ def test_the_closing_tells_how_to_go_on(tmp_path: Path) -> None:
     assert "1 of 9 networks in models/board/" in text
     assert f"lutnas serve --data-dir {tmp_path / 'service'}" in text
     assert "/v1/searches/srch_1/front" in text
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_closing_names_the_command_that_can_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, installed: bool
+) -> None:
+    programs = tmp_path / "my environment"
+    programs.mkdir()
+    if installed:
+        (programs / "lutnas").write_text("")
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    text = "\n".join(demo_report.closing(tmp_path, Path("out/service"), [front(9)], 12.3))
+    command = f"'{programs / 'lutnas'}'" if installed else "lutnas"
+    assert f"\n  {command} serve --data-dir out/service\n" in text
