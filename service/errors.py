@@ -3,6 +3,7 @@
 ServiceError
  +-- StartError                 the service cannot start; ends the program with exit code 2
  |    +-- PortInUseError         another program listens on the port
+ |    +-- PortRefusedError       the user may not listen on the port
  |    +-- HostRefusedError       the host is reachable from outside and nothing would protect the service
  |    +-- DataFolderError        the data folder cannot be used
  |    +-- DatabaseStartError     the database cannot be opened, written or migrated
@@ -33,6 +34,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LAST_PORT = 65535
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -55,8 +58,21 @@ class PortInUseError(StartError):
     """Another program listens on the port."""
 
     def __init__(self, host: str, port: int) -> None:
+        other = port + 1 if port < _LAST_PORT else port - 1
         super().__init__(
-            f"Port {port} on {host} is in use. Stop the other program, or choose a port: lutnas serve --port {port + 1}"
+            f"Port {port} on {host} is in use. Stop the other program, or choose a port: lutnas serve --port {other}"
+            " (0 takes any free one)."
+        )
+        self.host = host
+        self.port = port
+
+
+class PortRefusedError(StartError):
+    """The user may not listen on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"This user may not listen on port {port} of {host}. Choose a port from 1024 on: lutnas serve --port 8000"
             " (0 takes any free one)."
         )
         self.host = host

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
+import errno
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 
 from service.app import create_app
 from service.bootstrap import build_services
-from service.errors import HostRefusedError, PortInUseError
+from service.errors import HostRefusedError, PortInUseError, PortRefusedError, StartError
+from service.loopback import is_loopback
 from service.settings import Settings
 
 _GRACEFUL_SHUTDOWN_S = 5
@@ -64,11 +64,7 @@ def check_loopback(host: str) -> None:
     Raises:
         HostRefusedError: it is no loopback address.
     """
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
+    if not is_loopback(host):
         raise HostRefusedError(host)
 
 
@@ -77,6 +73,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     Raises:
         PortInUseError: another program listens there.
+        PortRefusedError: this user may not listen there.
         HostRefusedError: this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -86,16 +83,13 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(128)
-    except PermissionError as error:
-        listener.close()
-        raise PortInUseError(host, port) from error
     except OSError as error:
         listener.close()
         raise _listen_error(error, host, port) from error
     return listener
 
 
-def _listen_error(error: OSError, host: str, port: int) -> Any:
-    import errno
-
+def _listen_error(error: OSError, host: str, port: int) -> StartError:
+    if isinstance(error, PermissionError):
+        return PortRefusedError(host, port)
     return PortInUseError(host, port) if error.errno == errno.EADDRINUSE else HostRefusedError(host)

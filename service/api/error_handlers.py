@@ -55,6 +55,7 @@ STATUS = {
     "PlanError": 500,
     "MeasurementError": 500,
     "PortInUseError": 500,
+    "PortRefusedError": 500,
     "HostRefusedError": 500,
     "DataFolderError": 500,
     "DatabaseStartError": 500,

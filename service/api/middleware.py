@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.metrics import Metrics
 from service.api.problem import Failure
 from service.errors import OriginRefusedError, error_code
+from service.loopback import is_loopback
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RequestFrame:
@@ -64,7 +64,7 @@ class LocalOnly:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             for name, url in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", ""))):
-                if name.lower() in headers and _host_of(url) not in LOOPBACK:
+                if name.lower() in headers and not is_loopback(_host_of(url)):
                     refusal = OriginRefusedError(name)
                     response = Failure(403, error_code(refusal), str(refusal)).answer(Request(scope))
                     await response(scope, receive, send)
@@ -72,8 +72,8 @@ class LocalOnly:
         await self._app(scope, receive, send)
 
 
-def _host_of(url: str) -> str | None:
+def _host_of(url: str) -> str:
     try:
-        return urlsplit(url).hostname
+        return urlsplit(url).hostname or ""
     except ValueError:
-        return None
+        return ""

@@ -284,6 +284,8 @@ def test_a_made_up_page_token_is_refused(client: Client) -> None:
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Host": "127.0.0.1.evil.example"},
+        {"Host": "128.0.0.1:8000"},
+        {"Host": "["},
     ],
 )
 def test_browser_pages_of_other_sites_are_kept_out(client: Client, headers: dict[str, str]) -> None:
@@ -293,6 +295,7 @@ def test_browser_pages_of_other_sites_are_kept_out(client: Client, headers: dict
 def test_pages_of_this_machine_are_let_in(client: Client) -> None:
     for headers in ({"Origin": "http://localhost:3000"}, {"Host": "localhost:8000"}, {"Host": "[::1]:8000"}):
         assert client.get("/v1/spaces", headers=headers).status_code == 200
+    assert client.get("/v1/spaces", headers={"Host": "127.8.8.8:8000"}).status_code == 200
 
 
 def test_a_request_id_of_the_client_is_kept_when_it_is_harmless(client: Client) -> None:

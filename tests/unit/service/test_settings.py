@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from service.cli import main
-from service.errors import HostRefusedError, PortInUseError
+from service.errors import HostRefusedError, PortInUseError, PortRefusedError
 from service.server import check_loopback, open_listener
 from service.settings import Settings
 from tests.service_world import occupied_port
@@ -68,6 +68,19 @@ def test_other_hosts_are_refused(host: str) -> None:
 def test_a_port_in_use_is_refused_with_another_one() -> None:
     with occupied_port() as port, pytest.raises(PortInUseError, match=f"--port {port + 1}"):
         open_listener("127.0.0.1", port)
+
+
+def test_the_last_port_is_not_followed_by_another() -> None:
+    assert "--port 65534" in str(PortInUseError("127.0.0.1", 65535))
+
+
+def test_a_port_that_the_user_may_not_have_is_not_told_as_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(PortRefusedError, match="may not listen on port 80 "):
+        open_listener("127.0.0.1", 80)
 
 
 def test_a_free_port_listens() -> None:
