@@ -7,7 +7,7 @@ processes, objects do not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -86,4 +86,5 @@ def _operators(space: Space) -> tuple[OperatorKey, ...]:
 
 
 def _plan_maker(space: Space) -> Callable[[], bytes]:
-    return lambda: write_plan(measurement_plan(space))
+    """Makes the plan when it is first asked for, and keeps it: it takes seconds and is the same each time."""
+    return cache(lambda: write_plan(measurement_plan(space)))
