@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from service.job import State
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -30,7 +31,8 @@ class Metrics:
         self.registry.register(_SearchCollector(count_searches))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answer; `route` is the route's template, so that ids make no series of their own."""
+        """Count one answer; `route` is its template: neither ids nor made-up methods make series of their own."""
+        method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 

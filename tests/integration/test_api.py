@@ -241,6 +241,14 @@ def test_metrics_count_requests_by_route_and_searches_by_state(client: Client, q
     assert 'lutnas_searches{state="queued"}' in text
 
 
+def test_made_up_methods_make_no_metrics_of_their_own(client: Client) -> None:
+    for method in ("BREW", "STEEP"):
+        assert client.request(method, "/v1/spaces").status_code == 405
+    text = client.get("/metrics").text
+    assert 'method="other"' in text
+    assert "BREW" not in text
+
+
 def test_the_openapi_document_describes_every_operation(client: Client) -> None:
     document = client.get("/openapi.json").json()
     operations = [operation for path in document["paths"].values() for operation in path.values()]
