@@ -24,6 +24,7 @@ ServiceError
  |    +-- StorageBusyError       the database is locked for too long
  |    +-- StorageFullError       the disk is full or fails
  |    +-- StorageUnavailableError  the database cannot be opened or written
+ +-- NotReadyError              the service is up but cannot work now
  +-- ResultDamagedError         a stored result file is missing or has changed
  +-- SupernetChangedError       the weights behind a finished search are no longer here
 """
@@ -265,6 +266,10 @@ class StorageUnavailableError(StorageError):
             " can be written by the server, and try again."
         )
         self.reason = reason
+
+
+class NotReadyError(ServiceError):
+    """The service is up but cannot work now; the message says why."""
 
 
 class ResultDamagedError(ServiceError):

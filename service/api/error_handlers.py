@@ -64,6 +64,7 @@ STATUS = {
     "StorageBusyError": 503,
     "StorageFullError": 503,
     "StorageUnavailableError": 503,
+    "NotReadyError": 503,
 }
 _FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 _NEXT_STEPS = {
@@ -76,13 +77,14 @@ _RETRY_AFTER = {503: {"Retry-After": "5"}}
 def add_error_handlers(app: FastAPI) -> None:
     """Make every failure of the application a problem document."""
     for root in (ServiceError, SearchError, LatencyTableError):
-        app.add_exception_handler(root, _on_known_error)
+        app.add_exception_handler(root, answer_known_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_framework_error)
     app.add_exception_handler(Exception, _on_unexpected_error)
 
 
-def _on_known_error(request: Request, error: Exception) -> ProblemResponse:
+def answer_known_error(request: Request, error: Exception) -> ProblemResponse:
+    """The answer to an error of one of the three packages."""
     status = STATUS.get(type(error).__name__, 500)
     if status == 500:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api.dependencies import ServicesDep
 from service.api.json_body import StrictRoute
-from service.api.problem import Failure
 from service.api.schemas import Health
-from service.errors import StorageError
+from service.errors import NotReadyError, StorageError
 
 router = APIRouter(tags=["health"], route_class=StrictRoute)
 
@@ -23,14 +20,14 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", response_model=Health, summary="Whether the service can work")
-def readyz(request: Request, services: ServicesDep) -> Any:
+def readyz(services: ServicesDep) -> dict[str, str]:
     """Ok when the database can be written and the worker runs; 503 with the reason when not."""
     try:
         services.database.check_writable()
     except StorageError as error:
-        return Failure(503, "not_ready", str(error)).answer(request)
+        raise NotReadyError(str(error)) from error
     if not services.worker.alive:
-        return Failure(503, "not_ready", "The worker does not run. Restart the server.").answer(request)
+        raise NotReadyError("The worker does not run. Restart the server.")
     return {"status": "ok"}
 
 

@@ -11,9 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.error_handlers import answer_known_error
 from service.api.metrics import Metrics
-from service.api.problem import Failure
-from service.errors import OriginRefusedError, error_code
+from service.errors import OriginRefusedError
 from service.loopback import is_loopback
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -65,8 +65,7 @@ class LocalOnly:
             headers = Headers(scope=scope)
             for name, url in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", ""))):
                 if name.lower() in headers and not is_loopback(_host_of(url)):
-                    refusal = OriginRefusedError(name)
-                    response = Failure(403, error_code(refusal), str(refusal)).answer(Request(scope))
+                    response = answer_known_error(Request(scope), OriginRefusedError(name))
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
