@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +40,19 @@ def bright(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return dataset
 
 
+def write_training(folder: Path, tiny: ChainSpace, step: int) -> None:
+    """The checkpoint of a training with the default recipe, after `step` steps."""
+    supernet = randomised(tiny)
+    optimizer = optim.AdamW(supernet.parameters())
+    progress = {"step": step, "space": tiny.sha256, "recipe": asdict(Recipe())}
+    write_checkpoint(folder / "checkpoint.safetensors", supernet, optimizer, progress)
+
+
 @pytest.fixture(scope="module")
 def finished(tiny: ChainSpace, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, SupernetArtefact]:
     """Exit code and artefact of a training whose checkpoint is at its end."""
     folder = tmp_path_factory.mktemp("run")
-    supernet = randomised(tiny)
-    optimizer = optim.AdamW(supernet.parameters())
-    progress: dict[str, int | str] = {"step": STEPS, "space": tiny.sha256}
-    write_checkpoint(folder / "checkpoint.safetensors", supernet, optimizer, progress)
+    write_training(folder, tiny, STEPS)
     with pytest.MonkeyPatch.context() as patch:
         dataset = bright_dataset(IMAGES)
         patch.setattr(finish, "read_dataset", lambda archive, *, held_out, seed: dataset)
@@ -84,6 +90,34 @@ def test_without_a_checkpoint_there_is_nothing_to_finish(
     arguments = ("--space", "tiny-cifar10", "--dataset", "made-up.tar", "--folder", tmp_path)
     assert run(monkeypatch, *arguments, "--out", tmp_path / "out") == 2
     assert "checkpoint.safetensors: there is none" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_training_is_not_finished(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    bright: Dataset,
+    tmp_path: Path,
+    tiny: ChainSpace,
+) -> None:
+    write_training(tmp_path, tiny, STEPS - 1)
+    arguments = ("--space", "tiny-cifar10", "--dataset", "made-up.tar", "--folder", tmp_path)
+    assert run(monkeypatch, *arguments, "--out", tmp_path / "out") == 2
+    assert f"step {STEPS - 1} of {STEPS}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_recipe_than_the_training_had_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    bright: Dataset,
+    tmp_path: Path,
+    tiny: ChainSpace,
+) -> None:
+    write_training(tmp_path, tiny, STEPS)
+    arguments = ("--space", "tiny-cifar10", "--dataset", "made-up.tar", "--folder", tmp_path, "--epochs", 9)
+    assert run(monkeypatch, *arguments, "--out", tmp_path / "out") == 2
+    assert f"epochs {Recipe.epochs}, not 9" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -1,24 +1,27 @@
-"""Training checkpoints: weights, the optimizer and the step, as one safetensors file that is replaced atomically."""
+"""Training checkpoints: weights, optimizer, step and recipe, as one safetensors file that is replaced atomically."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
 from search.errors import CheckpointError
+from search.supernet.training.recipe import Recipe
 from search.supernet.training.supernet import Supernet
 
 _OPTIMIZER = "optimizer:"
+Progress = dict[str, Any]
+"""JSON values: `step`, the sha256 of the `space`, and the numbers of the `recipe` by name."""
 
 
-def write_checkpoint(
-    path: Path, supernet: nn.Module, optimizer: optim.Optimizer, progress: dict[str, int | str]
-) -> None:
+def write_checkpoint(path: Path, supernet: nn.Module, optimizer: optim.Optimizer, progress: Progress) -> None:
     """Replace the checkpoint: either the old or the new file is there after a crash, never half of one."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in supernet.state_dict().items()}
     for name, parameter in supernet.named_parameters():
@@ -31,7 +34,7 @@ def write_checkpoint(
     temporary.replace(path)
 
 
-def read_checkpoint(path: Path, supernet: Supernet, optimizer: optim.Optimizer | None) -> dict[str, int | str]:
+def read_checkpoint(path: Path, supernet: Supernet, optimizer: optim.Optimizer | None) -> Progress:
     """Load weights (and the optimizer) in place; return the progress that was written with them.
 
     Raises:
@@ -49,7 +52,22 @@ def read_checkpoint(path: Path, supernet: Supernet, optimizer: optim.Optimizer |
     return progress
 
 
-def _progress(metadata: dict[str, str] | None, space_sha256: str) -> dict[str, int | str]:
+def check_recipe(path: Path, progress: Progress, recipe: Recipe) -> None:
+    """Refuse to go on with other numbers than the training began with.
+
+    Raises:
+        CheckpointError: a number of the recipe differs, or the checkpoint records no recipe.
+    """
+    recorded, asked = progress.get("recipe"), asdict(recipe)
+    if not isinstance(recorded, dict):
+        raise CheckpointError(str(path), "it does not record its recipe")
+    names = sorted(name for name in recorded.keys() | asked.keys() if recorded.get(name) != asked.get(name))
+    if names:
+        listed = ", ".join(f"{name[:40]} {str(recorded.get(name))[:40]}, not {asked.get(name)}" for name in names)
+        raise CheckpointError(str(path), f"it was made with {listed}. Ask for the same numbers to go on with it")
+
+
+def _progress(metadata: dict[str, str] | None, space_sha256: str) -> Progress:
     progress = json.loads((metadata or {}).get("progress", "null"))
     known = isinstance(progress, dict) and isinstance(progress.get("step"), int)
     if not known:

@@ -49,8 +49,7 @@ def main() -> int:
         recipe = recipe_from(arguments)
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
         training = Training(space, dataset, recipe, arguments.folder)
-        if training.step == 0:
-            raise CheckpointError(str(training.checkpoint), "there is none, so nothing to finish")
+        _check_finished(training)
         genomes = evaluation_genomes(space, arguments.networks, recipe.seed)
         tensors = shared_tensors(training.supernet)
         images = dataset.validation.take(np.arange(min(arguments.images, len(dataset.validation))))
@@ -65,6 +64,14 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def _check_finished(training: Training) -> None:
+    if training.step == 0:
+        raise CheckpointError(str(training.checkpoint), "there is none, so nothing to finish")
+    if training.step < training.steps:
+        reason = f"it is of step {training.step} of {training.steps}. Let the training go on to its end"
+        raise CheckpointError(str(training.checkpoint), reason)
 
 
 def evaluation_genomes(space: ChainSpace, n: int, seed: int) -> Genomes:

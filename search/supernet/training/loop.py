@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from search.space.architecture import Architecture
 from search.space.base import random_genomes
 from search.space.chain import ChainSpace
-from search.supernet.training.checkpoint import read_checkpoint, write_checkpoint
+from search.supernet.training.checkpoint import check_recipe, read_checkpoint, write_checkpoint
 from search.supernet.training.dataset import Dataset, LabelledImages, check_fits
 from search.supernet.training.recipe import Recipe
 from search.supernet.training.statistics import measure_statistics
@@ -49,7 +49,7 @@ class Training:
 
     Raises:
         DatasetError: the images do not suit the space, or are less than one batch.
-        CheckpointError: the folder's checkpoint is damaged or of another space.
+        CheckpointError: the folder's checkpoint is damaged, of another space or of another recipe.
     """
 
     def __init__(self, space: ChainSpace, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
@@ -67,6 +67,7 @@ class Training:
         self.step = 0
         if self.checkpoint.exists():
             progress = read_checkpoint(self.checkpoint, self.supernet, self.optimizer)
+            check_recipe(self.checkpoint, progress, recipe)
             self.step = int(progress["step"])
             self.supernet.frozen_statistics = self.step > self._freeze_step
 
@@ -97,7 +98,8 @@ class Training:
 
     def _save(self, suffix: str = "") -> None:
         path = self.checkpoint.with_name(f"checkpoint{suffix}.safetensors")
-        write_checkpoint(path, self.supernet, self.optimizer, {"step": self.step, "space": self.space.sha256})
+        progress = {"step": self.step, "space": self.space.sha256, "recipe": asdict(self.recipe)}
+        write_checkpoint(path, self.supernet, self.optimizer, progress)
 
     def _train_step(self) -> tuple[float, float]:
         """One update; returns loss and accuracy of the largest network."""
