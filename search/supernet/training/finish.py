@@ -24,7 +24,7 @@ from search.predictor.error_predictor import ErrorPredictor
 from search.resources import SearchResources
 from search.space.base import Genomes, count_architectures, random_genomes
 from search.space.chain import ChainSpace
-from search.space.load import load_space
+from search.space.load import load_named_space
 from search.spec import SearchSpec
 from search.supernet.artefact import Evaluations, read_artefact, write_artefact
 from search.supernet.evaluate import evaluate_onnx
@@ -45,7 +45,7 @@ def main() -> int:
     """Write the artefact; return the exit code."""
     arguments = _parser().parse_args()
     try:
-        space = load_space(arguments.space)
+        space = load_named_space(arguments.space)
         recipe = recipe_from(arguments)
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
         training = Training(space, dataset, recipe, arguments.folder)
@@ -79,8 +79,12 @@ def evaluation_genomes(space: ChainSpace, n: int, seed: int) -> Genomes:
     if count_architectures(space) <= n:
         grid = np.meshgrid(*(np.arange(choices) for choices in space.n_choices), indexing="ij")
         return np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int64)
-    drawn = random_genomes(space, 2 * n, np.random.default_rng([seed, 4]))
-    return drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])][:n]
+    rng = np.random.default_rng([seed, 4])
+    distinct = random_genomes(space, 0, rng)
+    while len(distinct) < n:
+        drawn = np.concatenate([distinct, random_genomes(space, 2 * n, rng)])
+        distinct = drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])]
+    return distinct[:n]
 
 
 def _card(training: Training, dataset: Dataset, evaluations: Evaluations, images: int) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def _test_front(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m search.supernet.training.finish", description=__doc__)
-    parser.add_argument("--space", default="fbnet-cifar10", help="name of a shipped space")
+    parser.add_argument("--space", default="fbnet-cifar10", help="name of a shipped space, or a space file (.json)")
     parser.add_argument("--dataset", type=Path, required=True, help="the archive that was trained on")
     parser.add_argument("--folder", type=Path, required=True, help="where the training's checkpoint is")
     parser.add_argument("--out", type=Path, required=True, help="folder of the artefact")

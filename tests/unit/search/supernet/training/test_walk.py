@@ -73,3 +73,9 @@ def test_a_large_space_is_sampled_without_repeats() -> None:
     assert len(np.unique(genomes, axis=0)) == 100
     np.testing.assert_array_equal(genomes, evaluation_genomes(space, 100, 3))
     assert not np.array_equal(genomes, evaluation_genomes(space, 100, 4))
+
+
+@pytest.mark.parametrize("n", [76, 80])
+def test_a_space_slightly_larger_than_the_sample_gives_all_that_is_asked(n: int) -> None:
+    genomes = evaluation_genomes(load_space("tiny-cifar10"), n, 0)
+    assert len(np.unique(genomes, axis=0)) == len(genomes) == n
