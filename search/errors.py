@@ -21,18 +21,32 @@ SearchError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 
 class SearchError(Exception):
     """Root of all errors of `search`."""
 
 
-class GenomeError(SearchError):
-    """A genome has the wrong length or a gene out of range."""
+class GenomeFault(NamedTuple):
+    """What is wrong with a genome, or with one of its genes."""
 
-    def __init__(self, row: int, reason: str) -> None:
-        super().__init__(f"Genome {row}: {reason}")
-        self.row = row
-        self.reason = reason
+    row: int
+    gene: int | None
+    reason: str
+
+
+class GenomeError(SearchError):
+    """A genome has the wrong length or a gene out of range; `row` and `reason` are those of the first of `faults`."""
+
+    def __init__(self, faults: Sequence[GenomeFault]) -> None:
+        first = faults[0]
+        more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
+        super().__init__(f"Genome {first.row}: {first.reason}{more}")
+        self.faults = tuple(faults)
+        self.row = first.row
+        self.reason = first.reason
 
 
 class SpaceFileError(SearchError):

@@ -15,7 +15,6 @@ ServiceError
  |    +-- ContentTypeError       the body is not declared as JSON
  |    +-- OriginRefusedError     a browser page of another site sends the request, or the Host header is foreign
  |    +-- UnknownNameError       a space, device or objective that does not exist
- |    +-- InvalidFieldError      a field has a value that its neighbours or the space do not allow
  |    +-- PageTokenError         a page token that this service did not make, or made for another filter
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
  +-- NotFoundError              no such search, architecture, device or space
@@ -188,12 +187,6 @@ class UnknownNameError(RequestError):
         listed = ", ".join(known) if known else "none yet; run `lutnas measure` to add this machine"
         detail = f"Unknown {kind}. Known: {listed}."
         super().__init__(detail, [Fault(pointer, self.code, detail) for pointer in pointers])
-
-
-class InvalidFieldError(RequestError):
-    """A field has a value that its neighbours or the space do not allow."""
-
-    code = "invalid_field"
 
 
 class PageTokenError(RequestError):

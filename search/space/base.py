@@ -6,14 +6,14 @@ space's own business, so that spaces whose genes are not layers (cells, precisio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from latency_tables import Shape
-from search.errors import GenomeError
+from search.errors import GenomeError, GenomeFault
 from search.space.architecture import Architecture
 from search.space.blocks.base import Block
 
@@ -21,6 +21,7 @@ Genomes = npt.NDArray[np.int64]
 """Candidates as rows: `(n, g)`, gene j in `range(n_choices[j])`."""
 
 Cost = Callable[[Block], float]
+_MOST_FAULTS = 20
 
 
 class GenomeCost(Protocol):
@@ -106,33 +107,46 @@ def check_genomes(space: Space, genomes: Iterable[object]) -> Genomes:
     """Return genomes, an integer matrix or rows of integers, as `(n, g)` int64.
 
     Raises:
-        GenomeError: naming the first row that has the wrong length, a gene that is no integer, or one out of range.
+        GenomeError: rows of the wrong length, genes that are no integers or out of range; lists the first 20 faults.
     """
     width = len(space.n_choices)
     if not (isinstance(genomes, np.ndarray) and genomes.ndim == 2 and genomes.dtype.kind in "iu"):
-        rows = [_integers(space, row, genome) for row, genome in enumerate(genomes)]
+        rows = _integers(space, genomes)
         return np.array(rows, dtype=np.int64).reshape(len(rows), width)
     if genomes.shape[1] != width and len(genomes):
-        raise GenomeError(0, _wrong_length(space))
+        rows_shown = range(min(len(genomes), _MOST_FAULTS))
+        raise GenomeError([GenomeFault(row, None, _wrong_length(space)) for row in rows_shown])
     matrix = genomes.reshape(len(genomes), width)
-    wrong = np.argwhere((matrix < 0) | (matrix >= space.n_choices))
-    if wrong.size:
-        row, gene = wrong[0].tolist()
-        raise GenomeError(row, _out_of_range(space, gene))
+    wrong = np.argwhere((matrix < 0) | (matrix >= space.n_choices))[:_MOST_FAULTS].tolist()
+    if wrong:
+        raise GenomeError([GenomeFault(row, gene, _out_of_range(space, gene)) for row, gene in wrong])
     return matrix.astype(np.int64)
 
 
-def _integers(space: Space, row: int, genome: object) -> list[int]:
-    """The genes of one row as Python integers, whatever their size: a bool, a float or a text is no integer."""
-    genes = genome.tolist() if isinstance(genome, np.ndarray) else genome
-    if not isinstance(genes, list | tuple) or len(genes) != len(space.n_choices):
-        raise GenomeError(row, _wrong_length(space))
-    if not all(isinstance(gene, int | np.integer) and not isinstance(gene, bool) for gene in genes):
-        raise GenomeError(row, _wrong_length(space))
-    for gene, (value, choices) in enumerate(zip(genes, space.n_choices.tolist(), strict=True)):
-        if not 0 <= value < choices:
-            raise GenomeError(row, _out_of_range(space, gene))
-    return [int(gene) for gene in genes]
+def _integers(space: Space, genomes: Iterable[object]) -> list[list[int]]:
+    """Rows as Python integers, whatever their size: a bool, a float or a text is no integer."""
+    rows: list[list[int]] = []
+    faults: list[GenomeFault] = []
+    n_choices = space.n_choices.tolist()
+    for row, genome in enumerate(genomes):
+        genes: object = genome.tolist() if isinstance(genome, np.ndarray) else genome
+        if not _is_row(genes, len(n_choices)):
+            faults.append(GenomeFault(row, None, _wrong_length(space)))
+        elif wrong := [gene for gene, choices in enumerate(n_choices) if not 0 <= genes[gene] < choices]:
+            faults += [GenomeFault(row, gene, _out_of_range(space, gene)) for gene in wrong]
+        else:
+            rows.append([int(gene) for gene in genes])
+        if len(faults) >= _MOST_FAULTS:
+            break
+    if faults:
+        raise GenomeError(faults[:_MOST_FAULTS])
+    return rows
+
+
+def _is_row(genes: object, width: int) -> TypeGuard[Sequence[int]]:
+    if not isinstance(genes, list | tuple) or len(genes) != width:
+        return False
+    return all(isinstance(gene, int | np.integer) and not isinstance(gene, bool) for gene in genes)
 
 
 def _wrong_length(space: Space) -> str:

@@ -31,7 +31,6 @@ STATUS = {
     "BodyTooLargeError": 413,
     "ContentTypeError": 415,
     "UnknownNameError": 422,
-    "InvalidFieldError": 422,
     "PageTokenError": 422,
     "NoSupernetError": 422,
     "UnknownSpaceError": 422,
@@ -120,7 +119,10 @@ def _faults(error: Exception) -> Sequence[Fault]:
     if isinstance(error, SpecError):
         return [Fault(pointer(fault.field), error_code(fault), str(fault)) for fault in error.faults]
     if isinstance(error, GenomeError):
-        return [Fault(f"/genomes/{error.row}", error_code(error), str(error))]
+        return [
+            Fault(pointer(("genomes", *fault[: 1 if fault.gene is None else 2])), error_code(error), fault.reason)
+            for fault in error.faults
+        ]
     return ()
 
 

@@ -200,16 +200,18 @@ def test_a_body_without_length_is_counted_while_it_comes(client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("genomes", "place"),
+    ("genomes", "places"),
     [
-        ([[0, 0, 0]], "/genomes/0"),
-        ([[0, 0, 0, 0], [0, 0, 0, 0, 0]], "/genomes/1"),
-        ([[0, 0, 0, 0], [0, 0, 0, 99]], "/genomes/1"),
+        ([[0, 0, 0]], ["/genomes/0"]),
+        ([[0, 0, 0, 0], [0, 0, 0, 0, 0]], ["/genomes/1"]),
+        ([[0, 0, 0, 0], [0, 0, 0, 99]], ["/genomes/1/3"]),
+        ([[9, 0, 0, 9], [0, 0, 0, 0], [0]], ["/genomes/0/0", "/genomes/0/3", "/genomes/2"]),
+        ([[0]] * 30, [f"/genomes/{row}" for row in range(20)]),
     ],
 )
-def test_genomes_that_are_not_of_the_space_are_refused(client: Client, genomes: list, place: str) -> None:
+def test_genomes_that_are_not_of_the_space_are_refused(client: Client, genomes: list, places: list[str]) -> None:
     answer = client.post("/v1/architectures/score", json={"space": SPACE, "genomes": genomes})
-    assert pointers(problem(answer, 422, "genome")) == [place]
+    assert pointers(problem(answer, 422, "genome")) == places
 
 
 @pytest.mark.parametrize(

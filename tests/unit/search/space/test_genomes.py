@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -100,6 +101,31 @@ def test_a_matrix_of_another_shape_or_type_is_refused(tiny: ChainSpace, matrix: 
     with pytest.raises(GenomeError, match="needs 4 integers") as caught:
         check_genomes(tiny, matrix)
     assert caught.value.row == 0
+
+
+def places(error: GenomeError) -> list[tuple[int, int | None]]:
+    return [(fault.row, fault.gene) for fault in error.faults]
+
+
+@pytest.mark.parametrize("as_given", [list, np.array])
+def test_every_gene_out_of_range_is_named(tiny: ChainSpace, as_given: Callable[[list[list[int]]], object]) -> None:
+    with pytest.raises(GenomeError, match=r"Genome 1: gene 0 .* and 2 more") as caught:
+        check_genomes(tiny, as_given([GOOD, [9, 1, -1, 0], GOOD, [0, 0, 0, 9]]))
+    assert places(caught.value) == [(1, 0), (1, 2), (3, 3)]
+    assert "layer4" in caught.value.faults[2].reason
+
+
+def test_rows_and_genes_at_fault_are_named_together(tiny: ChainSpace) -> None:
+    with pytest.raises(GenomeError) as caught:
+        check_genomes(tiny, [[0], GOOD, [0, 1, 2, 9]])
+    assert places(caught.value) == [(0, None), (2, 3)]
+
+
+@pytest.mark.parametrize("wrong", [[[9, 9, 9, 9]] * 50, np.full((50, 4), 9), [[0]] * 50, np.zeros((50, 3), dtype=int)])
+def test_no_more_than_twenty_faults_are_collected(tiny: ChainSpace, wrong: Iterable[object]) -> None:
+    with pytest.raises(GenomeError) as caught:
+        check_genomes(tiny, wrong)
+    assert len(caught.value.faults) == 20
 
 
 def test_one_genome_is_not_a_list_of_genomes(tiny: ChainSpace) -> None:
