@@ -26,14 +26,6 @@ LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """Costs after seeing the data: `mean (k,)` at least 0, and the Gaussian's `covariance (k, k)`."""
-
-    mean: Floats
-    covariance: Floats
-
-
-@dataclass(frozen=True)
 class Hyperparameters:
     """How isolated times become prior costs: `cost = scale * isolated - overhead`, and a call costs `call`."""
 
@@ -46,8 +38,8 @@ class Hyperparameters:
 
 def fit_operator_costs(
     counts: Floats, latency_ms: Floats, prior_mean: Floats, prior_sd: Floats, noise: float
-) -> Posterior:
-    """Most probable costs that are not negative, given whole networks.
+) -> Floats:
+    """Most probable costs `(k,)` that are not negative, given whole networks.
 
     Args:
         counts: `(n, k)`, how often each network has each operator; a column of ones is the fixed cost. n may be 0.
@@ -59,10 +51,8 @@ def fit_operator_costs(
     weight = 1.0 / (noise * latency_ms)
     design = np.vstack([counts * weight[:, None] * prior_sd, np.eye(len(prior_mean))])
     target = np.concatenate([latency_ms * weight, prior_mean / prior_sd])
-    mean = nnls(design, target)[0] * prior_sd
-    information = design.T @ design
-    covariance = np.linalg.inv(information) * np.outer(prior_sd, prior_sd)
-    return Posterior(mean, covariance)
+    solved: Floats = nnls(design, target)[0]
+    return solved * prior_sd
 
 
 def fit_hyperparameters(counts: Floats, latency_ms: Floats, isolated_ms: Floats) -> Hyperparameters:
@@ -102,7 +92,7 @@ def fit_table_costs(counts: Floats, latency_ms: Floats, isolated_ms: Floats) -> 
     call_sd = max(fitted.call_ms, 0.5 * float(isolated_ms.min()))
     prior_sd = np.concatenate([[call_sd], fitted.prior_width * isolated_ms])
     with_fixed = np.column_stack([np.ones(len(counts)), counts])
-    return fit_operator_costs(with_fixed, latency_ms, prior_mean, prior_sd, fitted.noise).mean
+    return fit_operator_costs(with_fixed, latency_ms, prior_mean, prior_sd, fitted.noise)
 
 
 def cross_validated_ms(counts: Floats, latency_ms: Floats, isolated_ms: Floats, folds: int) -> Floats:

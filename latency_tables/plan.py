@@ -1,6 +1,6 @@
 """Measurement plan: small ONNX models and whole networks to be timed on a device, with the operators each holds.
 
-Part `latency_tables/` of the way of the data (DESIGN.md, section 2). `search.supernet` makes plans, the agent reads
+Part `latency_tables/` of the way of the data (DESIGN.md, section 2). `search.plan` makes plans, the agent reads
 the zip on the device, `estimate` joins plan and result. The format is in `docs/latency-tables.md`.
 """
 

@@ -53,7 +53,7 @@ class JobError:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is. Phases: waiting, loading, evolving, storing, done."""
+    """How far a search is. Phases: waiting, loading, evolving, done."""
 
     phase: str = "waiting"
     generation: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,6 @@ class Recipe:
     calibration_batches: int = 400
     held_out: int = 5000
     seed: int = 2026
-
-    def as_dict(self) -> dict[str, float]:
-        """All numbers by name."""
-        return asdict(self)
 
     def frozen_from(self, steps_per_epoch: int) -> int:
         """The first step with frozen statistics."""

@@ -21,42 +21,31 @@ def networks(rng: np.random.Generator, n: int, k: int, layers: int = 8) -> np.nd
 
 
 def test_without_data_the_prior_stays() -> None:
-    posterior = fit_operator_costs(np.empty((0, 2)), np.empty(0), np.array([1.0, 2.0]), np.array([0.1, 0.3]), 0.01)
-    assert posterior.mean == pytest.approx([1.0, 2.0])
-    assert posterior.covariance == pytest.approx(np.diag([0.01, 0.09]))
+    found = fit_operator_costs(np.empty((0, 2)), np.empty(0), np.array([1.0, 2.0]), np.array([0.1, 0.3]), 0.01)
+    assert found == pytest.approx([1.0, 2.0])
 
 
 def test_one_operator_has_the_precision_weighted_mean() -> None:
     """Prior N(2, 0.5^2), one datum 3 with sd 0.03 * 3 = 0.09: the textbook result."""
-    posterior = fit_operator_costs(np.array([[1.0]]), np.array([3.0]), np.array([2.0]), np.array([0.5]), 0.03)
+    found = fit_operator_costs(np.array([[1.0]]), np.array([3.0]), np.array([2.0]), np.array([0.5]), 0.03)
     prior, data = 1 / 0.5**2, 1 / 0.09**2
-    assert posterior.mean == pytest.approx([(2.0 * prior + 3.0 * data) / (prior + data)])
-    assert posterior.covariance == pytest.approx(np.array([[1 / (prior + data)]]))
+    assert found == pytest.approx([(2.0 * prior + 3.0 * data) / (prior + data)])
 
 
 def test_exact_data_give_the_exact_costs() -> None:
     rng = np.random.default_rng(1)
     costs = rng.uniform(0.1, 2.0, 5)
     counts = networks(rng, 60, 5)
-    posterior = fit_operator_costs(counts, counts @ costs, np.ones(5), np.full(5, 5.0), 1e-4)
-    assert posterior.mean == pytest.approx(costs, rel=1e-3)
+    found = fit_operator_costs(counts, counts @ costs, np.ones(5), np.full(5, 5.0), 1e-4)
+    assert found == pytest.approx(costs, rel=1e-3)
 
 
 def test_costs_are_never_negative() -> None:
     counts = np.array([[1.0, 0.0], [1.0, 1.0]])
     latency_ms = np.array([2.0, 1.5])  # the second operator seems to take -0.5 ms
-    posterior = fit_operator_costs(counts, latency_ms, np.array([2.0, 0.1]), np.array([1.0, 1.0]), 0.001)
-    assert posterior.mean[1] == 0.0
-    assert posterior.mean[0] > 0.0
-
-
-def test_data_narrow_the_posterior() -> None:
-    rng = np.random.default_rng(2)
-    counts = networks(rng, 40, 6)
-    sd = np.full(6, 0.2)
-    posterior = fit_operator_costs(counts, counts @ np.ones(6), np.ones(6), sd, 0.01)
-    assert np.all(np.diag(posterior.covariance) < sd**2)
-    assert np.all(np.linalg.eigvalsh(posterior.covariance) > 0)
+    found = fit_operator_costs(counts, latency_ms, np.array([2.0, 0.1]), np.array([1.0, 1.0]), 0.001)
+    assert found[1] == 0.0
+    assert found[0] > 0.0
 
 
 def test_scale_and_noise_are_found() -> None:

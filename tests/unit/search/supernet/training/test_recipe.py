@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
@@ -45,6 +46,6 @@ def test_without_a_frozen_phase_there_is_no_frozen_step() -> None:
 
 
 def test_the_numbers_of_a_recipe_can_be_written_to_a_card() -> None:
-    numbers = RECIPE.as_dict()
+    numbers = asdict(RECIPE)
     assert Recipe(**json.loads(json.dumps(numbers))) == RECIPE
     assert numbers["warm_up_steps"] == 20
