@@ -65,16 +65,19 @@ class MadeUpTable:
 
 
 def fit_predictor(space: Space) -> tuple[ErrorPredictor, str]:
-    """The space's predictor and what it rests on: the shipped supernet, or errors made up by a formula."""
-    directory = _PRETRAINED / space.name
-    if directory.is_dir():
-        evaluations = read_artefact(directory, space).evaluations
+    """The space's predictor and what it rests on: the shipped supernet; made-up errors for the small space alone.
+
+    Raises:
+        ArtefactError: the shipped supernet is missing or damaged.
+    """
+    if space.name != SMALL.space:
+        evaluations = read_artefact(_PRETRAINED / space.name, space).evaluations
         return ErrorPredictor.fit(space, evaluations.genomes, evaluations.error), "shipped supernet"
     genomes = random_genomes(space, 600, np.random.default_rng(0))
     size = np.log(space.tabulate(lambda block: block.macs).total(genomes))
     effects = np.random.default_rng(1).normal(0, 0.01, (genomes.shape[1], int(space.n_choices.max())))
     errors = 0.2 - 0.05 * (size - size.mean()) + effects[np.arange(genomes.shape[1]), genomes].sum(axis=1)
-    return ErrorPredictor.fit(space, genomes, np.clip(errors, 0.02, 0.98)), "made-up errors (no supernet shipped yet)"
+    return ErrorPredictor.fit(space, genomes, np.clip(errors, 0.02, 0.98)), "errors made up by a formula"
 
 
 def values_of(spec: SearchSpec, resources: SearchResources, genomes: Genomes) -> np.ndarray:
