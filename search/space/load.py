@@ -1,6 +1,6 @@
 """The catalogue: shipped spaces by name.
 
-Called by the service and by benchmarks. A user's own space file is read with `chain.read_chain_space`.
+Called by the service, by benchmarks and by the programs that train a supernet.
 """
 
 from __future__ import annotations
@@ -29,3 +29,13 @@ def load_space(name: str) -> ChainSpace:
     if name not in known_spaces():
         raise UnknownSpaceError(name, known_spaces())
     return read_chain_space(_CATALOGUE / f"{name}.json")
+
+
+def load_named_space(text: str) -> ChainSpace:
+    """Read a shipped space by its name, or a user's space file by a path that ends in `.json`.
+
+    Raises:
+        UnknownSpaceError: no such space; lists the known ones.
+        SpaceFileError: the file cannot be read or breaks the format.
+    """
+    return read_chain_space(Path(text)) if text.endswith(".json") else load_space(text)

@@ -11,6 +11,7 @@ import pytest
 from torch import optim
 
 from search import SupernetArtefact, load_space, read_artefact
+from search.space import load as catalogue
 from search.space.chain import ChainSpace
 from search.supernet.training import finish
 from search.supernet.training.checkpoint import write_checkpoint
@@ -127,3 +128,13 @@ def test_a_missing_dataset_is_said(
     arguments = ("--dataset", tmp_path / "nowhere.tar", "--folder", tmp_path, "--out", tmp_path / "out")
     assert run(monkeypatch, *arguments) == 2
     assert "nowhere.tar" in capsys.readouterr().err
+
+
+def test_a_space_file_of_a_user_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bright: Dataset, tmp_path: Path
+) -> None:
+    shipped = Path(catalogue.__file__).parent / "catalogue" / "tiny-cifar10.json"
+    (tmp_path / "my.json").write_bytes(shipped.read_bytes())
+    arguments = ("--space", tmp_path / "my.json", "--dataset", "made-up.tar", "--folder", tmp_path)
+    assert run(monkeypatch, *arguments, "--out", tmp_path / "out") == 2
+    assert "nothing to finish" in capsys.readouterr().err

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 from search.errors import SearchError
-from search.space.chain import read_chain_space
-from search.space.load import load_space
+from search.space.load import load_named_space
 from search.supernet.training.dataset import read_dataset
 from search.supernet.training.loop import StepReport, Training
 from search.supernet.training.recipe import Recipe, add_recipe, recipe_from
@@ -22,8 +21,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     recipe = recipe_from(arguments)
     try:
-        named = arguments.space.endswith(".json")
-        space = read_chain_space(Path(arguments.space)) if named else load_space(arguments.space)
+        space = load_named_space(arguments.space)
         arguments.folder.mkdir(parents=True, exist_ok=True)
         dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
         Training(space, dataset, recipe, arguments.folder).run(_print)
