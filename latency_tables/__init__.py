@@ -10,7 +10,7 @@ from latency_tables.errors import (
 )
 from latency_tables.estimate import estimate_table
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
-from latency_tables.measurement import MeasureOptions, measure_plan, time_models
+from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, time_models
 from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
@@ -36,6 +36,7 @@ __all__ = [
     "format_table",
     "measure_plan",
     "parse_table",
+    "read_measurement",
     "read_plan",
     "read_table",
     "shipped_tables",

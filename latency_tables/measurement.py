@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -14,12 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from latency_tables import agent
 from latency_tables.errors import MeasurementError
 from latency_tables.plan import MeasurementPlan, write_plan
+from latency_tables.strict_json import parse_object
 
 MeasureOptions = agent.Options
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Milliseconds = Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+_MOST_BYTES = 4 * 2**20
+"""Of a result file: 20 times what a plan of 1,000 models gives."""
 
 
 def measure_plan(plan: bytes, options: MeasureOptions, on_progress: agent.Progress | None = None) -> dict[str, Any]:
@@ -32,6 +36,23 @@ def measure_plan(plan: bytes, options: MeasureOptions, on_progress: agent.Progre
         return agent.measure_plan(plan, options, on_progress)
     except agent.AgentError as error:
         raise MeasurementError(error.where, error.reason) from error
+
+
+def read_measurement(path: Path) -> dict[str, Any]:
+    """Read the file that `agent.py --out` wrote; `estimate_table` checks what is in it.
+
+    Raises:
+        MeasurementError: the file cannot be read, is too large, or is not one JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"has more than {_MOST_BYTES} bytes, which no result has")
+        return parse_object(data)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise MeasurementError(str(path), f"{reason}. Give the file that agent.py --out wrote.") from error
 
 
 def time_models(models: Sequence[bytes], options: MeasureOptions) -> list[float]:

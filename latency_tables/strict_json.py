@@ -1,6 +1,6 @@
 """JSON as files from strangers need it: no NaN, no name twice, no endless nesting.
 
-Used by `files` and `plan`.
+Used by `files`, `plan` and `measurement`.
 """
 
 from __future__ import annotations

@@ -49,23 +49,36 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
 
 @main.command()
 @click.option("--space", default="fbnet-cifar10", show_default=True, help="Search space whose operators are timed.")
-@click.option("--device", default="local-cpu", show_default=True, help="Name for this machine.")
+@click.option("--device", help="Name for this machine, or for the one of --result. [default: local-cpu]")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of onnxruntime.")
 @click.option("--budget", type=click.FloatRange(1, 3600), default=75.0, show_default=True, help="Seconds of timing.")
+@click.option(
+    "--result",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What agent.py wrote on another device: made into a table instead of measuring this machine.",
+)
 @_data_dir_option
-def measure(space: str, device: str, threads: int, budget: float, data_dir: Path | None) -> None:
+def measure(
+    space: str, device: str | None, threads: int, budget: float, result: Path | None, data_dir: Path | None
+) -> None:
     """Measure this machine's latency table for a space; a running service picks it up."""
+    if result is not None and device is None:
+        raise click.UsageError("--result is of another device: name it with --device.")
     _one_thread_for_linear_algebra()
     from rich.console import Console
 
     from latency_tables import MeasureOptions
-    from service.measure import measure_device
+    from service.import_measurement import import_measurement
+    from service.measure import LOCAL_DEVICE, measure_device
 
     console = Console()
     with _clear_errors("lutnas measure failed."):
         tables_dir = _settings({"data_dir": data_dir}).tables_dir
-        options = MeasureOptions(threads=threads, budget_s=budget)
-        path = measure_device(space, device, options, tables_dir, console)
+        if result is not None:
+            path = import_measurement(space, str(device), result, tables_dir, console)
+        else:
+            options = MeasureOptions(threads=threads, budget_s=budget)
+            path = measure_device(space, device or LOCAL_DEVICE, options, tables_dir, console)
         console.print(f"Written: {path}", soft_wrap=True, highlight=False)
 
 

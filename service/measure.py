@@ -33,11 +33,9 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         UnknownSpaceError: no such space.
         MeasurementError: onnxruntime cannot run a model, or the clock is broken.
     """
-    if not _DEVICE.fullmatch(device):
-        raise DeviceNameError(device)
+    check_device_name(device)
     plan = measurement_plan(load_space(space))
-    path = tables_dir / device / f"{space}.json"
-    make_writable(path.parent)
+    make_writable(tables_dir / device)
     console.print(
         f"Measuring {device} for {space}: {len(plan.entries)} models, {options.threads} thread(s)."
         " Other programs disturb it.",
@@ -51,6 +49,19 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         )
     with console.status("Estimating operator costs ..."):
         table = estimate_table(device, plan, result)
+    return store_table(table, tables_dir, console)
+
+
+def check_device_name(device: str) -> None:
+    """Raises DeviceNameError where a device's name is no safe file name."""
+    if not _DEVICE.fullmatch(device):
+        raise DeviceNameError(device)
+
+
+def store_table(table: LatencyTable, tables_dir: Path, console: Console) -> Path:
+    """Write `<tables_dir>/<device>/<space>.json` and print its source and honesty figures; the path written."""
+    path = tables_dir / table.device / f"{table.space}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_table(table, path)
     for line in describe(table):
         console.print(line, soft_wrap=True, highlight=False)

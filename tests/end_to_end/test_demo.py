@@ -13,7 +13,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from latency_tables import read_table
+from latency_tables import agent, read_table, write_plan
+from search import load_space, measurement_plan
 
 FILES = {"front.json", "front.csv", "front.png", "models", "service", "service.log"}
 
@@ -74,6 +75,71 @@ def test_measure_writes_a_complete_table_with_its_honesty(tmp_path: Path) -> Non
     assert table.provenance.threads == 1
     assert table.honesty is not None
     assert "not used to fit it" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the agent, as the one file that a device gets, writes for tiny-cifar10."""
+    folder = tmp_path_factory.mktemp("device")
+    (folder / "agent.py").write_bytes(Path(agent.__file__).read_bytes())
+    (folder / "plan.zip").write_bytes(write_plan(measurement_plan(load_space("tiny-cifar10"))))
+    command = [sys.executable, "agent.py", "--plan", "plan.zip", "--out", "result.json", "--budget-s", "1"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder / "result.json"
+
+
+IMPORT = ("measure", "--space", "tiny-cifar10", "--device", "my-board", "--data-dir", ".")
+
+
+def test_a_result_of_another_device_becomes_its_table(tmp_path: Path, result: Path) -> None:
+    done = lutnas(*IMPORT, "--result", str(result), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = read_table(tmp_path / "tables" / "my-board" / "tiny-cifar10.json")
+    assert (table.device, table.kind) == ("my-board", "measured")
+    assert table.provenance.date == json.loads(result.read_text())["date"]
+    assert table.missing([block.operator_key for block in load_space("tiny-cifar10").operators()]) == ()
+    assert "not used to fit it" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"half a fi", "agent.py --out"),
+        (b"\xff\xfe", "agent.py --out"),
+        (b"[1]", "one JSON object"),
+        (b'{"a": NaN}', "NaN"),
+        (b"{}", "plan_sha256"),
+        (b" " * 5_000_000, "bytes"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_file_that_is_no_result_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:
+    if content is not None:
+        (tmp_path / "result.json").write_bytes(content)
+    done = lutnas(*IMPORT, "--result", "result.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "result" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "tables").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*IMPORT[:2], "fbnet-cifar10", *IMPORT[3:]), "Measure the present plan again"),
+        ((*IMPORT[:3], "--device", "../x"), "is no name for a device"),
+        (IMPORT[:3], "name it with --device"),
+    ],
+)
+def test_a_result_is_not_taken_for_another_device_or_space(
+    tmp_path: Path, result: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = lutnas(*arguments, "--result", str(result), cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "tables").exists()
 
 
 @pytest.mark.parametrize(
