@@ -63,6 +63,13 @@ def test_files_that_the_readme_names_exist() -> None:
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
 
 
+def test_no_document_waits_for_a_figure() -> None:
+    folders = [*FOLDERS, "docs", "docker"]
+    documents = [*ROOT.glob("*.md"), *(path for folder in folders for path in (ROOT / folder).rglob("*.md"))]
+    assert len(documents) > 5
+    assert sorted(name_of(path) for path in documents if "@@" in path.read_text(encoding="utf-8")) == []
+
+
 def test_decisions_are_numbered_without_gaps() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
 
