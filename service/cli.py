@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,23 @@ _data_dir_option = click.option(
 )
 
 
+def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """NaN passes click's range, because it is neither below nor above it."""
+    if math.isnan(value):
+        raise click.BadParameter("must be a number.", context, option)
+    return value
+
+
+_budget_option = click.option(
+    "--budget",
+    type=click.FloatRange(1, 3600),
+    default=75.0,
+    show_default=True,
+    callback=_a_number,
+    help="Seconds of timing.",
+)
+
+
 @main.command()
 @click.option("--host", help="Address to listen on, loopback only. [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 takes a free one. [default: 8000]")
@@ -51,7 +69,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
 @click.option("--space", default="fbnet-cifar10", show_default=True, help="Search space whose operators are timed.")
 @click.option("--device", help="Name for this machine, or for the one of --result. [default: local-cpu]")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of onnxruntime.")
-@click.option("--budget", type=click.FloatRange(1, 3600), default=75.0, show_default=True, help="Seconds of timing.")
+@_budget_option
 @click.option(
     "--result",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -90,7 +108,7 @@ def measure(
     show_default=True,
     help="Folder for results.",
 )
-@click.option("--budget", type=click.FloatRange(1, 3600), default=75.0, show_default=True, help="Seconds of timing.")
+@_budget_option
 @click.option(
     "--all-models", is_flag=True, help="Download every network of the fronts (hundreds, some GB), not twelve."
 )

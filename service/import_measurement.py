@@ -9,6 +9,7 @@ from rich.console import Console
 from latency_tables import estimate_table, read_measurement
 from search import load_space, measurement_plan
 from service.measure import check_device_name, store_table
+from service.storage.data_folder import make_writable
 
 
 def import_measurement(space: str, device: str, result: Path, tables_dir: Path, console: Console) -> Path:
@@ -16,6 +17,7 @@ def import_measurement(space: str, device: str, result: Path, tables_dir: Path, 
 
     Raises:
         DeviceNameError: the device's name is no safe file name.
+        DataFolderError: nothing can be written there.
         UnknownSpaceError: no such space.
         MeasurementError: the file cannot be read, is no result, or is of another plan than the space's present one.
     """
@@ -24,4 +26,5 @@ def import_measurement(space: str, device: str, result: Path, tables_dir: Path, 
     measured = read_measurement(result)
     with console.status("Estimating operator costs ..."):
         table = estimate_table(device, plan, measured)
+    make_writable(tables_dir / device)
     return store_table(table, tables_dir, console)

@@ -59,9 +59,8 @@ def check_device_name(device: str) -> None:
 
 
 def store_table(table: LatencyTable, tables_dir: Path, console: Console) -> Path:
-    """Write `<tables_dir>/<device>/<space>.json` and print its source and honesty figures; the path written."""
+    """Write `<tables_dir>/<device>/<space>.json`, whose folder exists; print its source and honesty; the path."""
     path = tables_dir / table.device / f"{table.space}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_table(table, path)
     for line in describe(table):
         console.print(line, soft_wrap=True, highlight=False)
