@@ -73,12 +73,12 @@ def test_progress_ends_with_all_done_and_nothing_left(plan: MeasurementPlan) -> 
 
 
 def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a clock on which every run takes 10 ms, 1 s is enough for 16 rounds of 2 models with 3 runs each."""
+    """On a clock on which every run takes 10 ms, 3 s are enough for 16 rounds of 2 models with 9 runs each."""
     clock = FakeClock(monkeypatch, run_s=0.01)
     named = [("a", make_onnx(2)), ("b", make_onnx(2))]
-    entries = agent._time_all(named, agent.Options(budget_s=1.0), None)
+    entries = agent._time_all(named, agent.Options(budget_s=3.0), None)
     assert entries["a"]["rounds"] in (14, 16)
-    assert clock.now <= 1.0
+    assert clock.now <= 3.0
     assert entries["a"]["ms"] == pytest.approx(10.0)
 
 
@@ -92,7 +92,7 @@ def test_a_budget_too_small_still_gives_the_fewest_rounds(
 def test_a_drifting_machine_shows_in_both_halves_alike(
     make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FakeClock(monkeypatch, run_s=0.01, slowdown=1.01)
+    FakeClock(monkeypatch, run_s=0.01, slowdown=1.003)
     timing = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0), None)["a"]
     assert timing["second_half_ms"] == pytest.approx(timing["first_half_ms"], rel=0.05)
 
