@@ -1,5 +1,6 @@
 """Operator latencies per device: measured, imported, checked (DESIGN.md, section 5)."""
 
+from latency_tables.atomic_file import replace_file
 from latency_tables.errors import (
     LatencyTableError,
     MeasurementError,
@@ -39,6 +40,7 @@ __all__ = [
     "read_measurement",
     "read_plan",
     "read_table",
+    "replace_file",
     "shipped_tables",
     "time_models",
     "write_plan",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from latency_tables.atomic_file import replace_file
 from latency_tables.errors import OperatorKeyError, TableFileError
 from latency_tables.operator_key import OperatorKey
 from latency_tables.provenance import Honesty, Kind, Provenance
@@ -148,7 +147,7 @@ def write_table(table: LatencyTable, path: Path) -> None:
     parse_table(data, str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace_file(path, data)
+        replace_file(path, data, mode=0o644)
     except OSError as error:
         raise TableFileError(str(path), f"cannot be written: {error.strerror}") from error
 
@@ -201,26 +200,3 @@ def _check_sha256(content: dict[str, Any], path: str) -> None:
 def _faults(error: ValidationError) -> str:
     faults = error.errors(include_input=False, include_url=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in faults[:20])
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

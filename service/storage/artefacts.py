@@ -7,12 +7,11 @@ names come from the service's own list, never from a client.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from latency_tables import replace_file
 from service.errors import ResultDamagedError
 
 
@@ -60,30 +59,3 @@ class ResultFiles:
     def delete(self, search_id: str) -> None:
         """Delete all files of a search; none is fine."""
         shutil.rmtree(self._folder / search_id, ignore_errors=True)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary file, sync it and rename it to `path`.
-
-    Raises:
-        OSError: the disk is full or fails; nothing is left behind.
-    """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
