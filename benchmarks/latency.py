@@ -41,7 +41,6 @@ def host(threads: int, budget_s: float) -> dict[str, Any]:
         "measuring_s": round(measured - started, 1),
         "estimating_s": round(time.perf_counter() - measured, 1),
         "rounds": result["rounds"],
-        "interval": table.interval,
         "held_out": asdict(table.honesty),
     }
 

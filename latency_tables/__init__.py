@@ -16,6 +16,7 @@ from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
 from latency_tables.table import LatencyTable
+from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
     "Honesty",
@@ -33,6 +34,7 @@ __all__ = [
     "Provenance",
     "Shape",
     "TableFileError",
+    "Uncertainty",
     "estimate_table",
     "format_table",
     "measure_plan",

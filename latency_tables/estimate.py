@@ -20,6 +20,7 @@ from latency_tables.operator_key import OperatorKey
 from latency_tables.plan import MeasurementPlan, PlanEntry
 from latency_tables.provenance import Honesty, Provenance
 from latency_tables.table import LatencyTable
+from latency_tables.uncertainty import Uncertainty
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def estimate_table(
         dict(zip(keys, costs[1:].tolist(), strict=True)),
         _provenance(device, measurement, len(fitted)),
         _honesty(predicted_ms, kept_out, measurement, interval),
-        interval,
+        None if interval is None else Uncertainty(((0.0,),) * (1 + len(keys)), interval, 1.0),
     )
 
 
@@ -123,24 +124,32 @@ def _honesty(
 ) -> Honesty | None:
     if not entries:
         return None
-    from scipy.stats import kendalltau  # takes a second to import, which reading a table should not cost
-
     measured_ms = _timings(entries, measurement, "ms")
     first, second = (_timings(entries, measurement, f"{half}_half_ms") for half in ("first", "second"))
     errors = np.abs(predicted_ms - measured_ms) / measured_ms
     repeat_errors = np.abs(second - first) / first
-    tau = float(kendalltau(predicted_ms, measured_ms).statistic) if len(entries) > 1 else float("nan")
     inside = None if interval is None else float(np.mean(np.abs(predicted_ms - measured_ms) <= interval * predicted_ms))
     return Honesty(
         networks=len(entries),
         mape=float(errors.mean()),
         within_5=float(np.mean(errors <= 0.05)),
         within_10=float(np.mean(errors <= 0.10)),
-        kendall_tau=None if np.isnan(tau) else tau,
+        kendall_tau=_tau(predicted_ms, measured_ms),
         interval_coverage=inside,
         repeatability_mape=float(repeat_errors.mean()),
         repeatability_within_10=float(np.mean(repeat_errors <= 0.10)),
+        repeatability_tau=_tau(first, second),
+        predicted_ms=tuple(predicted_ms.tolist()),
+        measured_ms=tuple(measured_ms.tolist()),
     )
+
+
+def _tau(first: Floats, second: Floats) -> float | None:
+    """Kendall's tau; None when one side is all equal or has fewer than two values."""
+    from scipy.stats import kendalltau  # takes a second to import, which reading a table should not cost
+
+    tau = float(kendalltau(first, second).statistic) if len(first) > 1 else float("nan")
+    return None if np.isnan(tau) else tau
 
 
 def _provenance(device: str, measurement: Measurement, networks: int) -> Provenance:

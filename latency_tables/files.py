@@ -18,9 +18,10 @@ from latency_tables.errors import OperatorKeyError, TableFileError
 from latency_tables.operator_key import OperatorKey
 from latency_tables.provenance import Honesty, Kind, Provenance
 from latency_tables.strict_json import parse_object
-from latency_tables.table import LatencyTable, canonical_json
+from latency_tables.table import LatencyTable, Neighbours, canonical_json
+from latency_tables.uncertainty import Uncertainty
 
-FORMAT = "lutnas-latency-table/1"
+FORMAT = "lutnas-latency-table/2"
 LARGEST_BYTES = 8 * 2**20
 """A row takes about 100 bytes, so that this is 80,000 operators."""
 SHIPPED = Path(__file__).parent / "data"
@@ -30,6 +31,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Tau = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -51,6 +54,7 @@ class _ProvenancePart(_Part):
     source: Text
     kind: Kind
     notes: Annotated[str, StringConstraints(max_length=8000)]
+    emulated: bool
 
 
 class _HonestyPart(_Part):
@@ -58,10 +62,39 @@ class _HonestyPart(_Part):
     mape: Error
     within_5: Fraction
     within_10: Fraction
-    kendall_tau: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None
+    kendall_tau: Tau | None
     interval_coverage: Fraction | None
     repeatability_mape: Error
     repeatability_within_10: Fraction
+    repeatability_tau: Tau | None
+    predicted_ms: Annotated[list[Milliseconds], Field(max_length=10_000)]
+    measured_ms: Annotated[list[Milliseconds], Field(max_length=10_000)]
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if not len(self.predicted_ms) == len(self.measured_ms) == self.networks:
+            raise ValueError("predicted_ms and measured_ms must have one number for each of the networks")
+        return self
+
+    def honesty(self) -> Honesty:
+        fields = self.model_dump()
+        pairs = {name: tuple(fields.pop(name)) for name in ("predicted_ms", "measured_ms")}
+        return Honesty(**fields, **pairs)
+
+
+class _UncertaintyPart(_Part):
+    factor: Annotated[list[Annotated[list[Finite], Field(min_length=1, max_length=4096)]], Field(min_length=2)]
+    noise: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+    quantile: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        if len({len(row) for row in self.factor}) != 1:
+            raise ValueError("all rows of factor must be of one length")
+        return self
+
+    def uncertainty(self) -> Uncertainty:
+        return Uncertainty(tuple(map(tuple, self.factor)), self.noise, self.quantile)
 
 
 class _TablePart(_Part):
@@ -72,7 +105,8 @@ class _TablePart(_Part):
     operator_ms: Annotated[dict[str, Milliseconds], Field(min_length=1)]
     provenance: _ProvenancePart
     honesty: _HonestyPart | None
-    interval: Error | None
+    neighbour_ms: dict[str, Annotated[float, Field(ge=-600_000, le=600_000, allow_inf_nan=False)]]
+    uncertainty: _UncertaintyPart | None
 
     @model_validator(mode="after")
     def _one_device(self) -> Self:
@@ -81,6 +115,8 @@ class _TablePart(_Part):
         twice = set(self.covers) & set(self.operator_ms)
         if twice or len(set(self.covers)) != len(self.covers):
             raise ValueError(f"covers lists an operator twice or one that has a row: {sorted(twice)[:3]}")
+        if self.uncertainty is not None and len(self.uncertainty.factor) != 1 + len(self.operator_ms):
+            raise ValueError("uncertainty.factor needs a row for the fixed cost and one for each operator")
         return self
 
     def table(self) -> LatencyTable:
@@ -91,13 +127,21 @@ class _TablePart(_Part):
             frozenset(map(OperatorKey.parse, self.covers)),
             {OperatorKey.parse(text): ms for text, ms in self.operator_ms.items()},
             Provenance(**self.provenance.model_dump()),
-            None if self.honesty is None else Honesty(**self.honesty.model_dump()),
-            self.interval,
+            None if self.honesty is None else self.honesty.honesty(),
+            None if self.uncertainty is None else self.uncertainty.uncertainty(),
+            {self._neighbours(text): ms for text, ms in self.neighbour_ms.items()},
         )
+
+    def _neighbours(self, text: str) -> Neighbours:
+        unknown = [part for part in text.split(" -> ") if part not in self.operator_ms and part not in self.covers]
+        first, arrow, second = text.partition(" -> ")
+        if unknown or not arrow:
+            raise OperatorKeyError(text)
+        return OperatorKey.parse(first), OperatorKey.parse(second)
 
 
 class _TableFile(_Part):
-    format: Literal["lutnas-latency-table/1"]
+    format: Literal["lutnas-latency-table/2"]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     table: _TablePart
 

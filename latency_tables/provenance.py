@@ -24,6 +24,7 @@ class Provenance:
         date: ISO 8601 text, as exact as it is known (a year alone is allowed).
         source: who measured, with the publication where there is one.
         notes: what a reader must know before trusting the numbers.
+        emulated: the processor was emulated: the numbers say nothing about a device, and searches refuse them.
     """
 
     device: str
@@ -39,6 +40,7 @@ class Provenance:
     source: str
     kind: Kind
     notes: str = ""
+    emulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Honesty:
         repeatability_mape: the same networks measured twice, second half of the runs against the first: the floor
             below which no table can get. Half the runs are noisier than all of them, so the floor is a little high.
         repeatability_within_10: share of networks whose two halves agree within 10 %.
+        repeatability_tau: Kendall tau of the two halves; None when it is undefined.
+        predicted_ms: of every held-out network; `measured_ms` in the same order.
     """
 
     networks: int
@@ -64,3 +68,6 @@ class Honesty:
     interval_coverage: float | None
     repeatability_mape: float
     repeatability_within_10: float
+    repeatability_tau: float | None
+    predicted_ms: tuple[float, ...]
+    measured_ms: tuple[float, ...]

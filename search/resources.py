@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from latency_tables import OperatorKey
 from search.predictor.base import Predictor
 from search.space.base import Space
@@ -22,8 +25,8 @@ class LatencySource(Protocol):
         """Paid once by every network."""
 
     @property
-    def interval(self) -> float | None:
-        """Half-width of the 90 % interval as a fraction of the latency; None when unknown."""
+    def operators(self) -> tuple[OperatorKey, ...]:
+        """Operators with a row, in the order of the columns of `counts`."""
 
     @property
     def kind(self) -> str:
@@ -35,6 +38,15 @@ class LatencySource(Protocol):
         Raises:
             MissingOperatorError: no row for it.
         """
+
+    @property
+    def neighbour_ms(self) -> Mapping[tuple[OperatorKey, OperatorKey], float]:
+        """What one operator right after another costs beyond both alone; pairs that are not named cost nothing."""
+
+    def half_width_ms(
+        self, counts: npt.NDArray[np.float64], latency_ms: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        """Half-width in ms of the 90 % interval, `(n,)`, given `(n, k)` counts of `operators`; None when unknown."""
 
     def missing(self, keys: tuple[OperatorKey, ...]) -> tuple[OperatorKey, ...]:
         """Operators without a row."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from latency_tables import LatencyTable, Provenance, write_table
+from latency_tables import LatencyTable, Provenance, Uncertainty, write_table
 from search import Evaluations, Space, load_space
 from search.supernet.artefact import write_artefact
 from search.supernet.subnet import required_tensors
@@ -59,7 +59,9 @@ def board_table(name: str = SPACE, device: str = DEVICE) -> LatencyTable:
         device, "none", "none", "0", 1, 1, "float32", 1, "made up", "2026-11-22", "tests", "estimated", ""
     )
     rows = {block.operator_key: 0.01 + block.macs / 1e6 for block in load_space(name).operators()}
-    return LatencyTable(device, name, 0.5, frozenset(), rows, provenance, None, 0.1)
+    return LatencyTable(
+        device, name, 0.5, frozenset(), rows, provenance, None, Uncertainty(((0.0,),) * (1 + len(rows)), 0.1, 1.0)
+    )
 
 
 def build_world(folder: Path, spaces: tuple[str, ...] = (SPACE,)) -> Settings:

@@ -46,7 +46,6 @@ def _table(table: LatencyTable) -> dict[str, Any]:
         "kind": table.kind,
         "provenance": asdict(table.provenance),
         "honesty": None if table.honesty is None else asdict(table.honesty),
-        "interval": table.interval,
         "fixed_ms": table.fixed_ms,
         "operators": len(table.operator_ms),
         "sha256": table.sha256,

@@ -88,9 +88,6 @@ class TableAnswer(Answer):
         dict[str, Any] | None,
         Field(description="On networks that were not used for fitting; fractions. None when none was measured."),
     ]
-    interval: Annotated[
-        float | None, Field(description="Half-width of the 90 % interval as a fraction of a latency; None: unknown.")
-    ]
     fixed_ms: Annotated[float, Field(description="Milliseconds that every network pays once.")]
     operators: Annotated[int, Field(description="Rows of the table.")]
     sha256: str
@@ -259,7 +256,7 @@ class FrontAnswer(Answer):
     seed: int
     columns: Annotated[list[str], Field(examples=[["error", "latency_ms:raspberry-pi-4"]])]
     supernet_sha256: str
-    tables: Annotated[dict[str, Any], Field(description="By device: kind, interval and sha256 of the table used.")]
+    tables: Annotated[dict[str, Any], Field(description="By device: kind and sha256 of the table used.")]
     evaluations: int
     hypervolume: float
     items: list[FrontItemAnswer]

@@ -75,7 +75,7 @@ def _row(item: FrontItem, devices: tuple[str, ...]) -> list[object]:
 
 def _table(resources: SearchResources, device: str) -> dict[str, Any]:
     table = resources.tables[device]
-    return {"kind": table.kind, "interval": table.interval, "sha256": getattr(table, "sha256", None)}
+    return {"kind": table.kind, "sha256": getattr(table, "sha256", None)}
 
 
 def _json(document: dict[str, Any]) -> bytes:

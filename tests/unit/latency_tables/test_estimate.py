@@ -59,8 +59,8 @@ def test_the_table_predicts_networks_it_did_not_see(chain_plan: MeasurementPlan,
     assert table.honesty.within_10 == 1.0
     assert table.honesty.kendall_tau is not None
     assert table.honesty.kendall_tau > 0.9
-    assert table.interval is not None
-    assert 0.005 < table.interval < 0.06
+    assert table.uncertainty is not None
+    assert 0.005 < table.uncertainty.noise < 0.06
     assert table.honesty.interval_coverage is not None
     assert table.honesty.interval_coverage >= 0.7
 
@@ -89,7 +89,7 @@ def test_held_out_networks_change_nothing_but_the_honesty(chain_plan: Measuremen
         "my-board", chain_plan, result_for(chain_plan, times | {name: 2 * times[name] for name in judges}), judges
     )
     assert shifted.operator_ms == plain.operator_ms
-    assert shifted.interval == plain.interval
+    assert shifted.uncertainty == plain.uncertainty
     assert plain.honesty is not None
     assert shifted.honesty is not None
     assert plain.honesty.mape < 0.05 < shifted.honesty.mape
@@ -116,7 +116,7 @@ def test_provenance_tells_how_it_was_measured(chain_plan: MeasurementPlan, resul
 def test_operators_alone_give_a_table_without_interval_or_honesty(result_for: ResultFor) -> None:
     plan = MeasurementPlan("tiny", (PlanEntry("a", (KEYS[0],), b"x", "operator"),))
     table = estimate_table("my-board", plan, result_for(plan, {"a": 1.0}))
-    assert (table.interval, table.honesty) == (None, None)
+    assert (table.uncertainty, table.honesty) == (None, None)
     assert table.fixed_ms + table.latency_ms(KEYS[0]) == pytest.approx(1.0)
 
 

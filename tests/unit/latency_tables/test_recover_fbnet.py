@@ -107,7 +107,7 @@ def test_shipped_notes_say_what_the_sums_cannot_tell(device: str) -> None:
     for part in ("100 classes (8,620,928 macs)", "8,485,568 macs", "without changing any sum"):
         assert part in table.provenance.notes
     assert f"leaves {table.fixed_ms:.3f} ms" in table.provenance.notes
-    assert (table.honesty, table.interval, table.provenance.threads) == (None, None, None)
+    assert (table.honesty, table.uncertainty, table.provenance.threads) == (None, None, None)
 
 
 @needs_data

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from latency_tables import LatencyTable, MissingOperatorError, OperatorKey
+from latency_tables import LatencyTable, MissingOperatorError, OperatorKey, Uncertainty
 
 SKIP = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
 STEM = OperatorKey("stem", (3, 32, 32), (16, 32, 32), (("kernel", 3), ("stride", 1)))
@@ -57,7 +57,13 @@ def test_sha256_does_not_depend_on_the_order_of_rows(table: LatencyTable) -> Non
 
 
 @pytest.mark.parametrize(
-    "change", [{"fixed_ms": 1.6}, {"space": "other"}, {"interval": 0.1}, {"operator_ms": {SKIP: 2.1}}]
+    "change",
+    [
+        {"fixed_ms": 1.6},
+        {"space": "other"},
+        {"uncertainty": Uncertainty(((0.1,),) * 2, 0.1, 1.6)},
+        {"operator_ms": {SKIP: 2.1}},
+    ],
 )
 def test_sha256_depends_on_everything(table: LatencyTable, change: dict[str, object]) -> None:
     assert dataclasses.replace(table, **change).sha256 != table.sha256  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from latency_tables import (
     LatencyTable,
     OperatorKey,
     TableFileError,
+    Uncertainty,
     format_table,
     parse_table,
     read_table,
@@ -26,14 +27,14 @@ from latency_tables import (
 from latency_tables.files import LARGEST_BYTES
 
 ROW = "skip in=16x32x32 out=24x32x32 stride=1"
-HONESTY = Honesty(60, 0.02, 0.9, 1.0, 0.95, 0.9, 0.01, 1.0)
+HONESTY = Honesty(2, 0.02, 0.9, 1.0, 0.95, 0.9, 0.01, 1.0, 0.97, (1.0, 2.0), (1.1, 2.1))
 
 
 def sealed(content: dict[str, Any]) -> bytes:
     """A file whose sha256 is right, whatever is in it: what a careful but wrong program would write."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps({"format": "lutnas-latency-table/1", "sha256": sha256, "table": content}).encode()
+    return json.dumps({"format": "lutnas-latency-table/2", "sha256": sha256, "table": content}).encode()
 
 
 def changed(table: LatencyTable, **fields: Any) -> bytes:
@@ -49,11 +50,15 @@ def refusal(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("honesty", [None, HONESTY, dataclasses.replace(HONESTY, kendall_tau=None)])
-@pytest.mark.parametrize("interval", [None, 0.07])
+@pytest.mark.parametrize("uncertain", [False, True])
 def test_a_written_table_is_read_back_equal(
-    table: LatencyTable, tmp_path: Path, honesty: Honesty | None, interval: float | None
+    table: LatencyTable, tmp_path: Path, honesty: Honesty | None, *, uncertain: bool
 ) -> None:
-    written = dataclasses.replace(table, honesty=honesty, interval=interval)
+    factor = tuple((0.1, -0.25) for _ in range(1 + len(table.operator_ms)))
+    uncertainty = Uncertainty(factor, 0.02, 1.7) if uncertain else None
+    (first,), (last,) = table.operators, table.covers
+    beside = {(first, last): -0.5, (last, last): 0.25} if uncertain else {}
+    written = dataclasses.replace(table, honesty=honesty, uncertainty=uncertainty, neighbour_ms=beside)
     write_table(written, tmp_path / "new" / "board.json")
     assert read_table(tmp_path / "new" / "board.json") == written
 
@@ -153,15 +158,15 @@ def test_what_is_not_a_json_object_is_refused(data: bytes) -> None:
     assert refusal(data).startswith("is not a JSON file")
 
 
-@pytest.mark.parametrize("version", ['"lutnas-latency-table/2"', "null", "7", '"' + "x" * 9999 + '"'])
+@pytest.mark.parametrize("version", ['"lutnas-latency-table/1"', "null", "7", '"' + "x" * 9999 + '"'])
 def test_another_format_is_refused(table: LatencyTable, version: str) -> None:
-    data = format_table(table).replace('"lutnas-latency-table/1"', version).encode()
-    assert "this version reads 'lutnas-latency-table/1'" in refusal(data)
+    data = format_table(table).replace('"lutnas-latency-table/2"', version).encode()
+    assert "this version reads 'lutnas-latency-table/2'" in refusal(data)
 
 
 @pytest.mark.parametrize("content", [{}, {"table": []}, {"table": None}, {"table": {}}])
 def test_a_file_without_a_table_is_refused(content: dict[str, Any]) -> None:
-    assert refusal(json.dumps({"format": "lutnas-latency-table/1", **content}).encode())
+    assert refusal(json.dumps({"format": "lutnas-latency-table/2", **content}).encode())
 
 
 def test_a_name_twice_is_refused(table: LatencyTable) -> None:

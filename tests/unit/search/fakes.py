@@ -23,6 +23,14 @@ class FakeTable:
     factor: float = 1.0
     absent: Collection[OperatorKey] = ()
     broken: Mapping[OperatorKey, float] = field(default_factory=dict)
+    operators: tuple[OperatorKey, ...] = ()
+    neighbour_ms: Mapping[tuple[OperatorKey, OperatorKey], float] = field(default_factory=dict)
+
+    def half_width_ms(
+        self, counts: npt.NDArray[np.float64], latency_ms: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        assert counts.shape == (len(latency_ms), len(self.operators))
+        return None if self.interval is None else self.interval * latency_ms
 
     def missing(self, keys: tuple[OperatorKey, ...]) -> tuple[OperatorKey, ...]:
         return tuple(key for key in keys if key in self.absent)
