@@ -1,0 +1,65 @@
+"""What the commands of `lutnas` share: the data folder, settings, and errors that end with a message.
+
+Used by `cli.py` and `cli_devices.py`. Heavy imports wait inside: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+_BAD_START = 2
+"""Exit code when a command cannot start; the message says what to do."""
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database, results and measured tables. [default: ~/.local/share/lutnas]",
+)
+
+
+def one_thread_for_linear_algebra() -> None:
+    """The same input gives the same bits, and searches have the other cores. Counts only before numpy is loaded."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def settings_with(given: Mapping[str, object]) -> Settings:
+    """Settings from the environment, those of `given` that are not None in front of them."""
+    from service.settings import Settings
+
+    return Settings.model_validate({**Settings().model_dump(), **{k: v for k, v in given.items() if v is not None}})
+
+
+@contextmanager
+def clear_errors(beginning: str) -> Iterator[None]:
+    """Errors that a user can mend end the program with their message, not with a traceback."""
+    from pydantic import ValidationError
+
+    from latency_tables import LatencyTableError
+    from search import SearchError
+    from service.errors import StartError
+
+    try:
+        yield
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        listed = "; ".join(f"LUTNAS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+        _end(f"{beginning} Settings are wrong: {listed}")
+    except (StartError, SearchError, LatencyTableError) as error:
+        _end(f"{beginning} {error}")
+    except KeyboardInterrupt:
+        _end("Stopped.")
+
+
+def _end(message: str) -> None:
+    click.echo(message, err=True)
+    raise SystemExit(_BAD_START)
