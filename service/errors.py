@@ -17,12 +17,16 @@ ServiceError
  |    +-- UnknownNameError       a space, device or objective that does not exist
  |    +-- PageTokenError         a page token that this service did not make, or made for another filter
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
+ |    +-- TableRefusedError      a latency table that is put breaks the format, lacks operators or is not plausible
+ |    +-- TableVersionError      a version of a latency table that is not here
+ |    +-- EmulatedTableError     a latency table of an emulated processor, which says nothing about a device
  +-- NotFoundError              no such search, architecture, device or space
  +-- InvalidStateError          the search is in a state that forbids the action
  +-- StorageError               the database cannot be used now; the same again may work later
  |    +-- StorageBusyError       the database is locked for too long
  |    +-- StorageFullError       the disk is full or fails
  |    +-- StorageUnavailableError  the database cannot be opened or written
+ |    +-- TableStorageError      the folder of latency tables cannot be written
  +-- NotReadyError              the service is up but cannot work now
  +-- ResultDamagedError         a stored result file is missing or has changed
  +-- SupernetChangedError       the weights behind a finished search are no longer here
@@ -144,6 +148,9 @@ class MalformedBodyError(RequestError):
 
     code = "malformed_json"
 
+    def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail, faults or [Fault("", self.code, detail)])
+
 
 class BodyTooLargeError(RequestError):
     """The body is longer than the limit."""
@@ -151,7 +158,8 @@ class BodyTooLargeError(RequestError):
     code = "body_too_large"
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The body is longer than {limit_bytes} bytes. Send less, in several requests if need be.")
+        detail = f"The body is longer than {limit_bytes} bytes. Send less, in several requests if need be."
+        super().__init__(detail, [Fault("", self.code, detail)])
         self.limit_bytes = limit_bytes
 
 
@@ -161,7 +169,8 @@ class ContentTypeError(RequestError):
     code = "unsupported_media_type"
 
     def __init__(self) -> None:
-        super().__init__("Send the body as JSON with the header 'Content-Type: application/json', without encoding.")
+        detail = "Send the body as JSON with the header 'Content-Type: application/json', without encoding."
+        super().__init__(detail, [Fault("", self.code, detail)])
 
 
 class OriginRefusedError(RequestError):
@@ -213,6 +222,49 @@ class NoSupernetError(RequestError):
         self.space = space
 
 
+class TableRefusedError(RequestError):
+    """A latency table that is put breaks the format, lacks operators or is not plausible; nothing was stored."""
+
+    _NAMED = frozenset({"implausible_unit", "missing_operator", "sha256_mismatch", "unsupported_format", "other_plan"})
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        codes = {fault.code for fault in faults}
+        self.code = codes.pop() if len(codes) == 1 and codes <= self._NAMED else "invalid_table"
+        count = f"{len(faults)} things are" if len(faults) != 1 else "One thing is"
+        detail = f"{count} wrong with the table; `errors` says where and what. Nothing was stored."
+        super().__init__(faults[0].detail if len(faults) == 1 else detail, faults)
+
+
+class TableVersionError(RequestError):
+    """A version of a latency table that is not here."""
+
+    code = "unknown_table_version"
+
+    def __init__(self, space: str, devices: Sequence[str]) -> None:
+        listed = ", ".join(devices)
+        detail = (
+            f"The version of the latency table of {listed} for {space} that the search names is not on this server:"
+            " GET /v1/devices/{device} lists the versions. Post the search again without `tables` for the present ones."
+        )
+        super().__init__(detail, [Fault(f"/tables/{device}", self.code, detail) for device in devices])
+        self.space = space
+        self.devices = tuple(devices)
+
+
+class EmulatedTableError(RequestError):
+    """A latency table of an emulated processor, which says nothing about a device."""
+
+    code = "emulated_table"
+
+    def __init__(self, pointers: Sequence[str]) -> None:
+        detail = (
+            "The latency table of this device was measured on an emulated processor: it shows that the agent runs, not"
+            ' how fast a device is. Measure the device itself, or send "allow_emulated": true to use the table all the'
+            " same."
+        )
+        super().__init__(detail, [Fault(pointer, self.code, detail) for pointer in pointers])
+
+
 class NotFoundError(ServiceError):
     """No such search, architecture, device or space."""
 
@@ -257,6 +309,17 @@ class StorageUnavailableError(StorageError):
         super().__init__(
             f"The database cannot be used ({reason}). Nothing was changed; check that its file and folder are there and"
             " can be written by the server, and try again."
+        )
+        self.reason = reason
+
+
+class TableStorageError(StorageError):
+    """The folder of latency tables cannot be written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The folder of latency tables cannot be written ({reason}). Nothing was changed; check that the server may"
+            " write to `tables` in its data folder, and try again."
         )
         self.reason = reason
 

@@ -1,18 +1,23 @@
 """TableShelf: shipped latency tables and the user's own, which may come and go while the server runs.
 
-`lutnas measure` writes the user's tables to `<data_dir>/tables/<device>/<space>.json`. A look costs a `stat` per file.
+`lutnas measure` and `PUT /v1/devices/{device}/tables/{space}` write the user's tables to
+`<data_dir>/tables/<device>/<space>.json`. A look costs a `stat` per file. What a search uses is kept by its sha256.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from latency_tables import LatencyTable, LatencyTableError, OperatorKey, TableFileError, read_table
+from latency_tables import LatencyTable, LatencyTableError, OperatorKey, TableFileError, read_table, write_table
+from service.errors import StorageError, StorageFullError, TableStorageError
+from service.storage.table_versions import TableVersion, TableVersions
 
 _LOG = logging.getLogger("lutnas.tables")
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 TableName = tuple[str, str]
 """Device, space."""
 Operators = Mapping[str, tuple[OperatorKey, ...]]
@@ -37,8 +42,9 @@ class TableShelf:
         """
         self._folder = folder
         self._operators = operators
+        self._versions = TableVersions(folder)
         self._lock = threading.Lock()
-        self._stamps: dict[Path, tuple[int, int]] = {}
+        self._stamps: dict[Path, tuple[int, int, int]] = {}
         self._read: dict[Path, LatencyTable] = {}
         self._damaged: dict[Path, TableFileError] = {}
         self._shipped = {name: table for name, table in shipped.items() if table.space in operators}
@@ -63,6 +69,58 @@ class TableShelf:
             self._look_and_tell()
             return tuple(self._damaged.values())
 
+    def version(self, device: str, space: str, sha256: str) -> LatencyTable | None:
+        """One version of a table, current or not; None where it is not here, whatever the texts are.
+
+        Raises:
+            TableFileError: its file is damaged.
+        """
+        shipped = self._shipped.get((device, space))
+        for table in (self.tables().get((device, space)), shipped):
+            if table is not None and table.sha256 == sha256:
+                return table
+        return self._versions.read(device, space, sha256)
+
+    def versions(self, device: str, space: str) -> tuple[TableVersion, ...]:
+        """The versions kept, the last one first."""
+        return self._versions.of(device, space)
+
+    def keep(self, table: LatencyTable) -> None:
+        """Keep a version for as long as searches may ask for it.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            self._versions.add(table)
+        except TableFileError as error:
+            raise _storage_error(error) from error
+
+    def publish(self, table: LatencyTable) -> bool:
+        """Make a table the current one of its device and space; whether it is a version not seen before.
+
+        Raises:
+            StorageError: it cannot be written; the table before it stays.
+        """
+        current = self.tables().get((table.device, table.space))
+        if current is not None and current.sha256 == table.sha256:
+            return False
+        with self._lock:
+            try:
+                is_new = self._versions.add(table)
+                self._write_current(table, forget=is_new)
+            except TableFileError as error:
+                raise _storage_error(error) from error
+        return is_new
+
+    def _write_current(self, table: LatencyTable, *, forget: bool) -> None:
+        try:
+            write_table(table, self._folder / table.device / f"{table.space}.json")
+        except TableFileError:
+            if forget:
+                self._versions.remove(table)
+            raise
+
     def _look_and_tell(self) -> None:
         known = set(self._damaged.values())
         self._look()
@@ -77,7 +135,8 @@ class TableShelf:
                 stat = path.stat()
             except OSError:
                 continue
-            seen[path] = (stat.st_mtime_ns, stat.st_size)
+            # Two files that replace each other within one tick of the file system's clock differ in their inode.
+            seen[path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         for path in [path for path in self._stamps if seen.get(path) != self._stamps[path]]:
             self._read.pop(path, None)
             self._damaged.pop(path, None)
@@ -103,3 +162,10 @@ class TableShelf:
         if missing:
             reason = f"lacks {len(missing)} operators of {table.space}, the first is {missing[0]}. Measure it again."
             raise TableFileError(place, reason)
+
+
+def _storage_error(error: TableFileError) -> StorageError:
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
+        return StorageFullError()
+    return TableStorageError((isinstance(cause, OSError) and cause.strerror) or error.reason)

@@ -33,6 +33,9 @@ STATUS = {
     "UnknownNameError": 422,
     "PageTokenError": 422,
     "NoSupernetError": 422,
+    "TableRefusedError": 422,
+    "TableVersionError": 422,
+    "EmulatedTableError": 422,
     "UnknownSpaceError": 422,
     "UnknownObjectiveError": 422,
     "MissingTableError": 422,
@@ -63,6 +66,7 @@ STATUS = {
     "StorageBusyError": 503,
     "StorageFullError": 503,
     "StorageUnavailableError": 503,
+    "TableStorageError": 503,
     "NotReadyError": 503,
 }
 _FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}

@@ -96,7 +96,7 @@ def test_a_table_in_the_wrong_place_is_refused(tmp_path: Path) -> None:
 def test_a_table_that_lacks_an_operator_is_refused(tmp_path: Path) -> None:
     rows = dict(board_table().operator_ms)
     del rows[min(rows, key=str)]
-    write_table(dataclasses.replace(board_table(), operator_ms=rows), place(tmp_path))
+    write_table(dataclasses.replace(board_table(), operator_ms=rows, uncertainty=None), place(tmp_path))
     with pytest.raises(TableFileError, match="lacks 1 operators of tiny-cifar10"):
         shelf(tmp_path)
 
