@@ -9,7 +9,8 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,15 @@ class MadeUpTable:
 
     device: str = "made-up"
     fixed_ms: float = 1.0
-    interval: float | None = None
     kind: str = "estimated"
+    operators: tuple[OperatorKey, ...] = ()
+    covers: tuple[OperatorKey, ...] = ()
+    neighbour_ms: Mapping[tuple[OperatorKey, OperatorKey], float] = field(default_factory=dict)
+    has_interval: bool = False
+
+    def half_width_ms(self, counts: np.ndarray, latency_ms: np.ndarray) -> None:
+        """Unknown."""
+        del counts, latency_ms
 
     def missing(self, keys: tuple[OperatorKey, ...]) -> tuple[OperatorKey, ...]:
         """None."""

@@ -96,6 +96,11 @@ class LatencyTable:
         """Operators with a row, sorted by their text: the order of `counts` and of `Uncertainty.factor`."""
         return tuple(sorted(self.operator_ms, key=str))
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether `half_width_ms` is known, without the counts that it needs."""
+        return self.uncertainty is not None
+
     def half_width_ms(self, counts: Floats, latency_ms: Floats) -> Floats | None:
         """Half-width in ms of the 90 % interval of networks, `(n,)`; None when it is not known.
 

@@ -21,6 +21,7 @@ from search.errors import (
 )
 from search.front.plot import Cloud, front_png
 from search.front.spread import evenly_spread
+from search.objectives.breakdown import BreakdownRow, latency_breakdown
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.plan import measurement_plan
@@ -40,6 +41,7 @@ __all__ = [
     "OBJECTIVES",
     "Architecture",
     "ArtefactError",
+    "BreakdownRow",
     "ChainSpace",
     "ChoiceError",
     "Cloud",
@@ -79,6 +81,7 @@ __all__ = [
     "export_onnx",
     "front_png",
     "known_spaces",
+    "latency_breakdown",
     "load_space",
     "measurement_plan",
     "random_genomes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,16 @@ class LatencySource(Protocol):
         """
 
     @property
+    def covers(self) -> Collection[OperatorKey]:
+        """Operators whose time is inside `fixed_ms`; their `latency_ms` is 0."""
+
+    @property
     def neighbour_ms(self) -> Mapping[tuple[OperatorKey, OperatorKey], float]:
         """What one operator right after another costs beyond both alone; pairs that are not named cost nothing."""
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether `half_width_ms` is known."""
 
     def half_width_ms(
         self, counts: npt.NDArray[np.float64], latency_ms: npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Latency of a genome on one device: fixed cost plus the sum of its operators' costs (DESIGN.md, section 5)."""
+"""Latency of a genome on one device: fixed cost, operators and their neighbours (DESIGN.md, section 5)."""
 
 from __future__ import annotations
 
@@ -23,4 +23,6 @@ def latency_objective(space: Space, table: LatencySource) -> TotalObjective:
     def block_ms(block: Block) -> float:
         return 0.0 if block.operator_key is None else table.latency_ms(block.operator_key)
 
+    if table.neighbour_ms:
+        return TotalObjective(space.tabulate_neighbours(block_ms, table.neighbour_ms), table.fixed_ms)
     return TotalObjective(space.tabulate(block_ms), table.fixed_ms)

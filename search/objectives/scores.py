@@ -11,9 +11,9 @@ import numpy.typing as npt
 from search.objectives.columns import Column
 from search.objectives.objective import make_objectives
 from search.predictor.base import Prediction
-from search.resources import LatencySource, SearchResources
+from search.resources import SearchResources
 from search.result import LatencyEstimate
-from search.space.base import Genomes, Space, check_genomes
+from search.space.base import Genomes, check_genomes
 
 _COSTS = ("macs", "params", "size_bytes", "peak_activation_bytes")
 
@@ -57,18 +57,13 @@ def _latencies(resources: SearchResources, device: str, genomes: Genomes) -> tup
     table = resources.tables[device]
     column = Column("latency_ms", device)
     expected = make_objectives(resources, [column])[column].values(genomes)
-    half_width = table.half_width_ms(_operator_counts(resources.space, table, genomes), expected)
+    if table.has_interval:
+        counts = resources.space.operator_counts(genomes, table.operators)
+        half_width = table.half_width_ms(counts, expected)
+    else:
+        half_width = None
     if half_width is None:
         return tuple(LatencyEstimate(ms, None, None, table.kind) for ms in expected.tolist())
     low, high = np.maximum(expected - half_width, 0.0), expected + half_width
     bounds = zip(expected.tolist(), low.tolist(), high.tolist(), strict=True)
     return tuple(LatencyEstimate(ms, least, most, table.kind) for ms, least, most in bounds)
-
-
-def _operator_counts(space: Space, table: LatencySource, genomes: Genomes) -> npt.NDArray[np.float64]:
-    """How often each network has each operator of the table, `(n, k)`."""
-    totals = [
-        space.tabulate(lambda block, key=key: float(block.operator_key == key)).total(genomes)  # type: ignore[misc]
-        for key in table.operators
-    ]
-    return np.stack(totals, axis=1) if totals else np.zeros((len(genomes), 0))

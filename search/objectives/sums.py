@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.space.base import GenomeCost, Genomes
+from search.space.base import GenomeCost, Genomes, TotalCost
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Reach:
 
 @dataclass(frozen=True)
 class TotalObjective:
-    """`fixed` plus the sum over blocks."""
+    """`fixed` plus the sum over an architecture."""
 
-    cost: GenomeCost
+    cost: TotalCost
     fixed: float = 0.0
 
     def values(self, genomes: Genomes) -> npt.NDArray[np.float64]:

@@ -6,13 +6,13 @@ space's own business, so that spaces whose genes are not layers (cells, precisio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from latency_tables import Shape
+from latency_tables import OperatorKey, Shape
 from search.errors import GenomeError, GenomeFault
 from search.space.architecture import Architecture
 from search.space.blocks.base import Block
@@ -21,23 +21,29 @@ Genomes = npt.NDArray[np.int64]
 """Candidates as rows: `(n, g)`, gene j in `range(n_choices[j])`."""
 
 Cost = Callable[[Block], float]
+Neighbours = Mapping[tuple[OperatorKey, OperatorKey], float]
+"""A cost for one operator right after another; pairs that are not named cost nothing."""
 _MOST_FAULTS = 20
 
 
-class GenomeCost(Protocol):
-    """A cost of blocks tabulated over a space, so that many genomes are summed without a Python loop."""
+class TotalCost(Protocol):
+    """A cost tabulated over a space, so that many genomes are summed without a Python loop over them."""
 
     def total(self, genomes: Genomes) -> npt.NDArray[np.float64]:
-        """Sum over each architecture's blocks, `(n,)`."""
+        """Sum over each architecture, `(n,)`."""
+
+    def lowest_total(self) -> float:
+        """The smallest `total` of any architecture of the space, exact."""
+
+    def highest_total(self) -> float:
+        """The largest `total` of any architecture of the space, exact."""
+
+
+class GenomeCost(TotalCost, Protocol):
+    """A cost of single blocks tabulated over a space."""
 
     def largest(self, genomes: Genomes) -> npt.NDArray[np.float64]:
         """Maximum over each architecture's blocks, `(n,)`."""
-
-    def lowest_total(self) -> float:
-        """The smallest `total` of any architecture of the space."""
-
-    def highest_total(self) -> float:
-        """The largest `total` of any architecture of the space."""
 
     def lowest_largest(self) -> float:
         """The smallest `largest` of any architecture of the space."""
@@ -88,6 +94,15 @@ class Space(Protocol):
 
     def tabulate(self, cost: Cost) -> GenomeCost:
         """Tabulate a cost of single blocks (stem and head included)."""
+
+    def tabulate_neighbours(self, cost: Cost, neighbours: Neighbours) -> TotalCost:
+        """Tabulate a cost of single blocks and of operators that follow each other in `Architecture.operator_keys`.
+
+        A block without an operator stands between nothing: its neighbours are each other's.
+        """
+
+    def operator_counts(self, genomes: Genomes, keys: Sequence[OperatorKey]) -> npt.NDArray[np.float64]:
+        """How often each architecture has each of these distinct operators, `(n, k)`."""
 
 
 def count_architectures(space: Space) -> int:

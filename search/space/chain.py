@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,15 +17,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from latency_tables import Shape
+from latency_tables import OperatorKey, Shape
 from search.errors import SpaceFileError
 from search.space.architecture import Architecture
-from search.space.base import Cost, Genomes, check_genomes
+from search.space.base import Cost, Genomes, Neighbours, check_genomes
 from search.space.blocks.base import Block
 from search.space.blocks.head import Head
 from search.space.blocks.inverted_residual import InvertedResidual
 from search.space.blocks.skip import Skip
 from search.space.blocks.stem import Stem
+from search.space.chain_operators import NeighbourCosts, count_operators, neighbour_costs
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Size = Annotated[int, Field(ge=1, le=4096)]
@@ -189,6 +191,18 @@ class ChainSpace:
         for row, blocks in enumerate(self.layers):
             per_layer[row, : len(blocks)] = [cost(block) for block in blocks]
         return BlockCosts(np.array([cost(self.stem), cost(self.head)], dtype=np.float64), per_layer)
+
+    def tabulate_neighbours(self, cost: Cost, neighbours: Neighbours) -> NeighbourCosts:
+        """Tabulate a cost of single blocks and of operators that follow each other."""
+        return neighbour_costs(self._blocks, cost, neighbours)
+
+    def operator_counts(self, genomes: Genomes, keys: Sequence[OperatorKey]) -> npt.NDArray[np.float64]:
+        """How often each architecture has each of these operators, `(n, k)`."""
+        return count_operators(self._blocks, keys, genomes)
+
+    @property
+    def _blocks(self) -> tuple[tuple[Block, ...], ...]:
+        return ((self.stem,), *self.layers, (self.head,))
 
 
 def read_chain_space(path: Path) -> ChainSpace:

@@ -25,6 +25,11 @@ class FakeTable:
     broken: Mapping[OperatorKey, float] = field(default_factory=dict)
     operators: tuple[OperatorKey, ...] = ()
     neighbour_ms: Mapping[tuple[OperatorKey, OperatorKey], float] = field(default_factory=dict)
+    covers: Collection[OperatorKey] = ()
+
+    @property
+    def has_interval(self) -> bool:
+        return self.interval is not None
 
     def half_width_ms(
         self, counts: npt.NDArray[np.float64], latency_ms: npt.NDArray[np.float64]
