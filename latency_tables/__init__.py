@@ -7,10 +7,15 @@ from latency_tables.errors import (
     MissingOperatorError,
     OperatorKeyError,
     PlanError,
+    RowFault,
     TableFileError,
+    TableImportError,
 )
 from latency_tables.estimate import estimate_table
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
+from latency_tables.importers.block_yaml import read_block_yaml
+from latency_tables.importers.plain_csv import read_plain_csv
+from latency_tables.importers.rows import ImportedRows, imported_table
 from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, time_models
 from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
@@ -20,6 +25,7 @@ from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
     "Honesty",
+    "ImportedRows",
     "Kind",
     "LatencyTable",
     "LatencyTableError",
@@ -32,14 +38,19 @@ __all__ = [
     "PlanEntry",
     "PlanError",
     "Provenance",
+    "RowFault",
     "Shape",
     "TableFileError",
+    "TableImportError",
     "Uncertainty",
     "estimate_table",
     "format_table",
+    "imported_table",
     "measure_plan",
     "parse_table",
+    "read_block_yaml",
     "read_measurement",
+    "read_plain_csv",
     "read_plan",
     "read_table",
     "replace_file",

@@ -6,9 +6,29 @@ LatencyTableError
  +-- TableFileError          a table file cannot be read, is damaged or breaks the format
  +-- PlanError               a measurement plan is damaged or breaks the format
  +-- MeasurementError        the agent could not time a plan, or its result does not fit the plan
+ +-- TableImportError        a file of another layout cannot become a table; carries every faulty row
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """What is wrong with one row of an imported file; `line` counts from 1, None where the whole file is meant."""
+
+    line: int | None
+    row: str
+    reason: str
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f"line {self.line}"
+        place = ", ".join(part for part in (line, self.row[:120]) if part)
+        text = f"{place or 'the file'}: {self.reason}"
+        # Control characters of a stranger's file would reach the terminal.
+        return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
 
 
 class LatencyTableError(Exception):
@@ -62,3 +82,14 @@ class MeasurementError(LatencyTableError):
         super().__init__(f"Measurement, {where}: {reason}")
         self.where = where
         self.reason = reason
+
+
+class TableImportError(LatencyTableError):
+    """A file of another layout cannot become a table; `faults` has them all, the message the first 20."""
+
+    def __init__(self, path: str, faults: Sequence[RowFault]) -> None:
+        more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
+        listed = "".join(f"\n  {fault}" for fault in faults[:20])
+        super().__init__(f"{path} was not imported:{listed}{more}")
+        self.path = path
+        self.faults = tuple(faults)

@@ -45,6 +45,7 @@ STATUS = {
     "GenomeError": 422,
     "OperatorKeyError": 422,
     "MissingOperatorError": 422,
+    "TableImportError": 422,
     "NoFeasibleCandidateError": 422,
     "ResultDamagedError": 500,
     "NonFiniteObjectiveError": 500,
