@@ -169,14 +169,14 @@ def measure_plan(
     }
 
 
-def time_models(models: Sequence[bytes], options: Options = Options()) -> list[float]:
-    """Median latency in ms of each ONNX model, measured in turns like a plan.
+def time_models(models: Sequence[bytes], options: Options, on_progress: Progress | None = None) -> list[float]:
+    """Median latency in ms of each ONNX model, measured in turns like a plan; what `on_progress` raises ends it.
 
     Raises:
         AgentError: a model cannot be run, or the clock is broken.
     """
     named = [(f"model {number}", onnx) for number, onnx in enumerate(models)]
-    return [entry["ms"] for entry in _time_all(named, options, None).values()]
+    return [entry["ms"] for entry in _time_all(named, options, on_progress).values()]
 
 
 def _time_all(

@@ -55,14 +55,16 @@ def read_measurement(path: Path) -> dict[str, Any]:
         raise MeasurementError(str(path), f"{reason}. Give the file that agent.py --out wrote.") from error
 
 
-def time_models(models: Sequence[bytes], options: MeasureOptions) -> list[float]:
-    """Latency in ms of each ONNX model, measured in turns.
+def time_models(
+    models: Sequence[bytes], options: MeasureOptions, on_progress: agent.Progress | None = None
+) -> list[float]:
+    """Latency in ms of each ONNX model, measured in turns; what `on_progress` raises ends it and passes through.
 
     Raises:
         MeasurementError: a model cannot be run, or the clock is broken.
     """
     try:
-        return agent.time_models(models, options)
+        return agent.time_models(models, options, on_progress)
     except agent.AgentError as error:
         raise MeasurementError(error.where, error.reason) from error
 

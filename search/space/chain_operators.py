@@ -64,7 +64,7 @@ class NeighbourCosts:
         return -self._least(-1.0)
 
     def _least(self, sign: float) -> float:
-        """By dynamic programming over the last operator so far (Bellman 1957): `least[k]` is of all beginnings."""
+        """By dynamic programming over the last operator so far: `least[k]` is of all beginnings."""
         least = np.full(len(self.beside), np.inf)
         least[_NONE] = 0.0
         for costs, indices in zip(sign * self.per_position, self.indices, strict=True):

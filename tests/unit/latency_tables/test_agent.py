@@ -294,3 +294,16 @@ def test_an_operator_may_stand_in_several_models(plan: MeasurementPlan) -> None:
     twin = PlanEntry("twin", plan.entries[0].operator_keys, plan.entries[0].onnx, "operator")
     result = measure_plan(write_plan(MeasurementPlan("tiny", (*plan.entries, twin))), QUICK)
     assert "twin" in result["entries"]
+
+
+def test_what_the_progress_of_a_timing_raises_ends_it(make_onnx: Callable[..., bytes]) -> None:
+    told: list[tuple[int, int]] = []
+
+    def stop(done: int, total: int, seconds_left: float) -> None:
+        told.append((done, total))
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        time_models([make_onnx(2), make_onnx(4)], QUICK, stop)
+    assert [done for done, _ in told] == [1, 2, 3]
