@@ -15,4 +15,4 @@ def is_safe_name(name: str) -> bool:
     """
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
         return False
-    return not _WINDOWS_DEVICES.fullmatch(name.split(".")[0])
+    return not _WINDOWS_DEVICES.fullmatch(name.split(".", maxsplit=1)[0])

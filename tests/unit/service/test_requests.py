@@ -9,14 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from search import Limit
-from service.api.json_body import parse_json
 from service.api.page_token import read_page_token, write_page_token
 from service.api.problem import pointer
+from service.api.strict_json import parse_json
 from service.errors import MalformedBodyError, PageTokenError
 from service.job import State
 from service.search_request import SearchRequest
 from tests.unit.service.test_job import JOB
 
+KEY = "skip in=1x2x3 out=1x2x3"
 BASE = {"space": "tiny-cifar10", "devices": ["pixel-3"]}
 
 
@@ -29,13 +30,13 @@ BASE = {"space": "tiny-cifar10", "devices": ["pixel-3"]}
         (b'{"a": -Infinity}', "Infinity"),
         (b'{"a": 1e999}', "too large"),
         (b'{"a": ' + b"9" * 5000 + b"}", "too many digits"),
-        (b'{"a": 1, "a": 2}', "same name twice"),
+        (b'{"a": 1, "a": 2}', "this name twice"),
         (b'{"a": "\\ud800"}', "surrogate"),
         (b'{"\\udfff": 1}', "surrogate"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a": "\xff"}', "not UTF-8"),
-        (b'\xef\xbb\xbf{"a": 1}', "not valid JSON"),
+        (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
         (b"\x1f\x8b\x08\x00", "not UTF-8"),
     ],
 )
@@ -43,6 +44,46 @@ def test_traps_are_refused_without_repeating_them(body: bytes, reason: str) -> N
     with pytest.raises(MalformedBodyError, match=reason) as caught:
         parse_json(body)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (b'{"a": {"b": [1, NaN, 2, -Infinity]}}', ["/a/b/1", "/a/b/3"]),
+        (b'{"a": {"b": 1, "c": 2, "b": 3}, "d": 1e999}', ["/a/b", "/d"]),
+        (b'{"a": "\\ud800", "b": ["\\uDFFF"], "c": "\\ud83d\\ude00"}', ["/a", "/b/0"]),
+        (b'{"skip in=16x32x32 out=24x32x32 stride=1": NaN}', ["/skip in=16x32x32 out=24x32x32 stride=1"]),
+        (b"[1, " + b"9" * 5000 + b"]", ["/1"]),
+        (b"NaN", [""]),
+        (b"{", [""]),
+        (b'{"a":' * 400 + b"NaN" + b"}" * 400, ["/a" * 51]),
+    ],
+)
+def test_every_trap_is_named_by_its_place(body: bytes, places: list[str]) -> None:
+    with pytest.raises(MalformedBodyError) as caught:
+        parse_json(body)
+    assert [fault.pointer for fault in caught.value.faults] == places
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("limits", "latency_ms", "pixel-3"), "/limits/latency_ms/pixel-3"),
+        (("a/b", "c~d"), "/a~1b/c~0d"),
+        (("<script>", "é\n\u202e"), "/?script?/???"),
+        (("x" * 500,), "/" + "x" * 64),
+        ((KEY,), f"/{KEY}"),
+        (
+            ("skip in=1x2x3 out=1x2x3 -> skip in=1x2x3 out=1x2x3",),
+            "/skip in=1x2x3 out=1x2x3 -> skip in=1x2x3 out=1x2x3",
+        ),
+        (("skip in=1x2x3 out=1x2x3 -> <b>",), "/skip?in?1x2x3?out?1x2x3?-???b?"),
+        (("skip in=1x2x3 out=1x2",), "/skip?in?1x2x3?out?1x2"),
+        ((), ""),
+    ],
+)
+def test_pointers_are_safe_and_keep_operator_keys(parts: tuple[str, ...], expected: str) -> None:
+    assert pointer(parts) == expected
 
 
 def test_plain_json_is_read() -> None:
