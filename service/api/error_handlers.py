@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 
 from latency_tables import LatencyTableError
 from search import GenomeError, LimitError, SearchError, SpecError
-from service.api.problem import Failure, ProblemResponse, pointer
+from service.api.problem import Failure, ProblemResponse
 from service.errors import Fault, InvalidStateError, RequestError, ServiceError, UnknownNameError, error_code
+from service.json_pointer import pointer
 
 _LOG = logging.getLogger("lutnas.api")
 

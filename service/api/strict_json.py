@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.problem import pointer
 from service.errors import Fault, MalformedBodyError
+from service.json_pointer import pointer
 
 _TWICE = "The object has this name twice. Give each name once."
 _NO_NUMBER = "NaN and Infinity are not JSON numbers. Leave the field out where there is no value."

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from search import Limit
 from service.api.page_token import read_page_token, write_page_token
-from service.api.problem import pointer
 from service.api.strict_json import parse_json
 from service.errors import MalformedBodyError, PageTokenError
 from service.job import State
+from service.json_pointer import pointer
 from service.search_request import SearchRequest
 from tests.unit.service.test_job import JOB
 
