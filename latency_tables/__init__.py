@@ -21,6 +21,7 @@ from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
 from latency_tables.table import LatencyTable
+from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "TableFileError",
     "TableImportError",
     "Uncertainty",
+    "differences_from",
     "estimate_table",
     "format_table",
     "imported_table",

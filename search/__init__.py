@@ -20,6 +20,7 @@ from search.errors import (
     UnknownSpaceError,
 )
 from search.front.plot import Cloud, front_png
+from search.front.remeasure import Agreement, Remeasured, remeasured_front
 from search.front.spread import evenly_spread
 from search.objectives.breakdown import BreakdownRow, latency_breakdown
 from search.objectives.scores import Scores, score
@@ -39,6 +40,7 @@ from search.supernet.onnx_export import export_onnx
 
 __all__ = [
     "OBJECTIVES",
+    "Agreement",
     "Architecture",
     "ArtefactError",
     "BreakdownRow",
@@ -63,6 +65,7 @@ __all__ = [
     "PredictorError",
     "Reach",
     "Scores",
+    "Remeasured",
     "SearchCancelled",
     "SearchError",
     "SearchResources",
@@ -88,6 +91,7 @@ __all__ = [
     "reachable_ranges",
     "read_artefact",
     "read_chain_space",
+    "remeasured_front",
     "run_search",
     "score",
 ]
