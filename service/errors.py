@@ -8,6 +8,9 @@ ServiceError
  |    +-- DataFolderError        the data folder cannot be used
  |    +-- DatabaseStartError     the database cannot be opened, written or migrated
  |    +-- DeviceNameError        a device's name cannot be a file name
+ |    +-- UnknownDeviceError     no table of that device, or none of it for that space
+ |    +-- ImportIncompleteError  imported files lack operators of the space
+ |    +-- OutputError            a file that a command writes cannot be written
  |    +-- DemoError              the demo's service or one of its searches did not succeed
  +-- RequestError               the request is at fault; carries faults with JSON pointers
  |    +-- MalformedBodyError     the body is not JSON that this service reads
@@ -17,6 +20,8 @@ ServiceError
  |    +-- UnknownNameError       a space, device or objective that does not exist
  |    +-- PageTokenError         a page token that this service did not make, or made for another filter
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
+ |    +-- RemeasureElsewhereError  no device of a search is the machine that would measure its front again
+ |    +-- GenomeAddressError     an address names a genome that the space does not have
  |    +-- TableRefusedError      a latency table that is put breaks the format, lacks operators or is not plausible
  |    +-- TableVersionError      a version of a latency table that is not here
  |    +-- EmulatedTableError     a latency table of an emulated processor, which says nothing about a device
@@ -35,7 +40,7 @@ ServiceError
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _LAST_PORT = 65535
@@ -126,6 +131,41 @@ class DeviceNameError(StartError):
             " hyphens, beginning with a letter or digit: local-cpu"
         )
         self.device = device
+
+
+class UnknownDeviceError(StartError):
+    """No table of that device, or none of it for that space."""
+
+    def __init__(self, device: str, space: str | None, known: Sequence[str]) -> None:
+        wanted = f"{device[:100]!r}" if space is None else f"{device[:100]!r} for space {space[:100]!r}"
+        super().__init__(f"No latency table of {wanted}. Known: {', '.join(known) or 'none'}.")
+        self.device = device
+        self.space = space
+        self.known = tuple(known)
+
+
+class ImportIncompleteError(StartError):
+    """Imported files lack operators of the space; a missing operator is never taken as 0 ms."""
+
+    def __init__(self, device: str, space: str, missing: Sequence[str]) -> None:
+        more = f"\n  and {len(missing) - 20} more" if len(missing) > 20 else ""
+        listed = "".join(f"\n  {operator}" for operator in missing[:20])
+        super().__init__(
+            f"{len(missing)} operators of {space} are missing, so nothing was written:{listed}{more}\n"
+            "Give another file with them, for example a CSV with the columns operator,latency_ms."
+        )
+        self.device = device
+        self.space = space
+        self.missing = tuple(missing)
+
+
+class OutputError(StartError):
+    """A file that a command writes cannot be written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be written ({reason}). Choose another place with --out.")
+        self.path = path
+        self.reason = reason
 
 
 class DemoError(StartError):
@@ -263,6 +303,31 @@ class EmulatedTableError(RequestError):
             " same."
         )
         super().__init__(detail, [Fault(pointer, self.code, detail) for pointer in pointers])
+
+
+class RemeasureElsewhereError(RequestError):
+    """No device of a search is the machine that would measure its front again; `differences` tells why, by device."""
+
+    code = "remeasure_elsewhere"
+
+    def __init__(self, differences: Mapping[str, Sequence[str]], pointers: Mapping[str, str]) -> None:
+        self.differences = {device: tuple(found) for device, found in differences.items()}
+        reasons = {device: f"{device}: {'; '.join(found)}." for device, found in differences.items()}
+        super().__init__(
+            f"The front can be measured again only on the machine whose table it is. {' '.join(reasons.values())}"
+            " Measure this machine with `lutnas measure` and search for it, or leave remeasure out.",
+            [Fault(pointers[device], self.code, reason) for device, reason in reasons.items()],
+        )
+
+
+class GenomeAddressError(RequestError):
+    """An address names a genome that the space does not have."""
+
+    code = "genome"
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        detail = f"The genome in the address is wrong: {'; '.join(reasons)}."
+        super().__init__(detail, [Fault("/path/genome", self.code, reason) for reason in reasons])
 
 
 class NotFoundError(ServiceError):

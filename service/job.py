@@ -53,7 +53,12 @@ class JobError:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is. Phases: waiting, loading, evolving, done."""
+    """How far a search is. Phases: waiting, loading, evolving, remeasuring (where asked for), done.
+
+    Attributes:
+        phase_fraction: share of the phase done where that is not the share of the generations.
+        seconds_left: of the search, where its process can tell.
+    """
 
     phase: str = "waiting"
     generation: int = 0
@@ -61,10 +66,14 @@ class Progress:
     evaluations: int = 0
     hypervolume: float | None = None
     front_size: int = 0
+    phase_fraction: float | None = None
+    seconds_left: float | None = None
 
     @property
     def fraction(self) -> float:
-        """Share of the generations done, from 0 to 1."""
+        """Share of the phase done, from 0 to 1: of the generations, or of what follows them."""
+        if self.phase_fraction is not None:
+            return self.phase_fraction
         return self.generation / self.generations_total if self.generations_total else 0.0
 
 
@@ -104,7 +113,12 @@ class SearchJob:
     @property
     def estimated_finish_at(self) -> datetime | None:
         """When the search will end if it goes on as so far; None unless it runs and enough is done to tell."""
+        if self.state is State.RUNNING and self.progress.seconds_left is not None:
+            return self.updated_at + timedelta(seconds=self.progress.seconds_left)
         share = self.progress.fraction
+        if self.effective.get("remeasure"):
+            # The generations tell nothing about the measurement that follows them.
+            return None
         if self.state is not State.RUNNING or self.started_at is None or share < _SHARE_FOR_FORECAST:
             return None
         spent = self.updated_at - self.started_at

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from search import Limit, SearchSpec
 from service.strict_model import Name, StrictModel
@@ -75,6 +76,21 @@ class SearchRequest(StrictModel):
         int | None,
         Field(ge=0, le=LARGEST_SEED, description="The same seed gives the same front. Random when left out."),
     ] = None
+    remeasure: Annotated[
+        bool,
+        Field(
+            description="Time the networks of the front at the end, on the server's own processor, which one of the"
+            " devices must be. Takes about a minute for each such device; up to 64 networks are timed."
+        ),
+    ] = False
+
+    @field_validator("remeasure")
+    @classmethod
+    def _needs_latency(cls, remeasure: bool, info: ValidationInfo) -> bool:
+        if remeasure and "latency_ms" not in info.data.get("objectives", ["latency_ms"]):
+            message = "Needs latency_ms among the objectives: add it, or leave remeasure out."
+            raise PydanticCustomError("remeasure_without_latency", message)
+        return remeasure
 
     def search_spec(self) -> SearchSpec:
         """The engine's input.

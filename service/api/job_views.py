@@ -32,6 +32,7 @@ def job_view(job: SearchJob) -> dict[str, Any]:
             "fraction": progress.fraction,
             "front_size": progress.front_size,
             "hypervolume": progress.hypervolume,
+            "seconds_left": progress.seconds_left,
         },
         "attempt": job.attempt,
         "error": None if job.error is None else vars(job.error),

@@ -158,13 +158,14 @@ class ScoreList(Answer):
 class ProgressAnswer(Answer):
     """How far a search is."""
 
-    phase: Annotated[str, Field(description="waiting, loading, evolving or done.")]
+    phase: Annotated[str, Field(description="waiting, loading, evolving, remeasuring or done.")]
     generation: int
     generations_total: int
     evaluations: Annotated[int, Field(description="Distinct networks scored so far.")]
-    fraction: Fraction
+    fraction: Annotated[Fraction, Field(description="Of the generations, or of the phase `remeasuring`.")]
     front_size: int
     hypervolume: Annotated[float | None, Field(description="Of the front so far, from 0 to 1; higher is better.")]
+    seconds_left: Annotated[float | None, Field(description="Of the phase `remeasuring`.")]
 
 
 class ErrorAnswer(Answer):

@@ -94,7 +94,8 @@ class Lifecycle:
             if job is None:
                 return None
             total = job.progress.generations_total
-            progress = replace(job.progress, phase="done", generation=total, front_size=front_size)
+            ended = replace(job.progress, phase_fraction=None, seconds_left=None)
+            progress = replace(ended, phase="done", generation=total, front_size=front_size)
             repository.set_files(search_id, files)
             return self._move(repository, replace(job, progress=progress), State.SUCCEEDED)
 

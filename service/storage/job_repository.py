@@ -112,6 +112,8 @@ def _columns(job: SearchJob) -> dict[str, Any]:
         "evaluations": job.progress.evaluations,
         "hypervolume": job.progress.hypervolume,
         "front_size": job.progress.front_size,
+        "phase_fraction": job.progress.phase_fraction,
+        "seconds_left": job.progress.seconds_left,
         "error_code": job.error.code if job.error else None,
         "error_message": job.error.message if job.error else None,
         "error_param": job.error.param if job.error else None,
@@ -132,6 +134,8 @@ def _job(row: RowMapping) -> SearchJob:
         row["evaluations"],
         row["hypervolume"],
         row["front_size"],
+        row["phase_fraction"],
+        row["seconds_left"],
     )
     failed = row["error_code"] is not None
     error = JobError(row["error_code"], row["error_message"], row["error_param"]) if failed else None

@@ -23,6 +23,8 @@ searches = Table(
     Column("evaluations", Integer, nullable=False),
     Column("hypervolume", Float),
     Column("front_size", Integer, nullable=False),
+    Column("phase_fraction", Float),
+    Column("seconds_left", Float),
     Column("error_code", String(64)),
     Column("error_message", Text),
     Column("error_param", Text),
