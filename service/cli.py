@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from service.cli_devices import devices
 from service.cli_options import clear_errors, data_dir_option, one_thread_for_linear_algebra, settings_with
 
 
@@ -14,6 +15,9 @@ from service.cli_options import clear_errors, data_dir_option, one_thread_for_li
 @click.version_option(package_name="lutnas")
 def main() -> None:
     """Find small, fast networks for a given device."""
+
+
+main.add_command(devices)
 
 
 def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:

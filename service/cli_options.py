@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 _BAD_START = 2
 """Exit code when a command cannot start; the message says what to do."""
 
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database, results and measured tables. [default: ~/.local/share/lutnas]",
-)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+DATA_DIR_HELP = "Folder of the database, results and measured tables. [default: ~/.local/share/lutnas]"
+data_dir_option = click.option("--data-dir", type=FOLDER, help=DATA_DIR_HELP)
 
 
 def one_thread_for_linear_algebra() -> None:
@@ -46,7 +44,7 @@ def clear_errors(beginning: str) -> Iterator[None]:
 
     from latency_tables import LatencyTableError
     from search import SearchError
-    from service.errors import StartError
+    from service.errors import StartError, StorageError
 
     try:
         yield
@@ -54,7 +52,7 @@ def clear_errors(beginning: str) -> Iterator[None]:
         faults = error.errors(include_input=False, include_url=False)
         listed = "; ".join(f"LUTNAS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
         _end(f"{beginning} Settings are wrong: {listed}")
-    except (StartError, SearchError, LatencyTableError) as error:
+    except (StartError, StorageError, SearchError, LatencyTableError) as error:
         _end(f"{beginning} {error}")
     except KeyboardInterrupt:
         _end("Stopped.")

@@ -47,6 +47,15 @@ def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogu
     return Catalogue(entries, _shelf(list(spaces.values()), tables_dir, refuse_damaged=True))
 
 
+def load_shelf(tables_dir: Path) -> TableShelf:
+    """The tables that a server on this folder would offer, for every shipped space; damaged ones are left out.
+
+    Raises:
+        SpaceFileError, TableFileError: a shipped file is damaged.
+    """
+    return _shelf([load_space(name) for name in known_spaces()], tables_dir, refuse_damaged=False)
+
+
 def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
     """What one search needs; the user's damaged tables are left out, since they may be of another device.
 

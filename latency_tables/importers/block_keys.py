@@ -91,21 +91,20 @@ def _row(line: int, text: str, ms: float, faults: Faults) -> _Row | None:
     if match is None or (match["block"] is None) == (match["kind"] == "expanded_conv"):
         faults.add(line, text, f"is no key of this layout; write it like {_EXAMPLE}")
         return None
-    numbers = [int(match[name] or 0) for name in ("expand", "kernel", "stride")]
-    other = " and ".join(
-        words for name, words in (("se", "squeeze-excitation"), ("hs", "h-swish")) if match[name] == "1"
-    )
+    differs = [words for name, words in (("se", "squeeze-excitation"), ("hs", "h-swish")) if match[name] == "1"]
     return _Row(
         line,
         text,
         ms,
-        match["kind"],
-        _shape(match["input"]),
-        _shape(match["output"]),
-        *numbers,
+        kind=match["kind"],
+        input=_shape(match["input"]),
+        output=_shape(match["output"]),
+        expand=int(match["expand"] or 0),
+        kernel=int(match["kernel"] or 0),
+        stride=int(match["stride"] or 0),
         idskip=match["idskip"] == "1",
         mobile=match["mobile"] is not None,
-        other=f"has {other}, which no operator here has" if other else "",
+        other=f"has {' and '.join(differs)}, which no operator here has" if differs else "",
     )
 
 

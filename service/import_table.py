@@ -1,0 +1,88 @@
+"""Latency tables of other layouts: read, joined, checked against a space, published (`lutnas devices import`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from latency_tables import (
+    ImportedRows,
+    LatencyTable,
+    OperatorKey,
+    Provenance,
+    RowFault,
+    TableImportError,
+    imported_table,
+    read_block_yaml,
+    read_plain_csv,
+)
+from search import load_space
+from service.device_name import is_safe_name
+from service.errors import DeviceNameError, ImportIncompleteError
+from service.storage.data_folder import make_writable
+from service.table_shelf import TableShelf
+
+LAYOUTS: Mapping[str, Callable[[bytes, str], ImportedRows]] = {"ofa": read_block_yaml, "csv": read_plain_csv}
+_SUFFIXES = {".yaml": "ofa", ".yml": "ofa", ".csv": "csv"}
+_LARGEST_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Import:
+    """What files of other layouts make together.
+
+    Attributes:
+        missing: operators of the space that no file has, in the space's order; a table with any is not published.
+        left_out: rows that are no operator of lutnas, by file.
+    """
+
+    table: LatencyTable
+    missing: tuple[OperatorKey, ...]
+    left_out: Mapping[str, tuple[RowFault, ...]]
+    needed: int
+
+
+def read_tables(files: Sequence[Path], layout: str | None, space: str, provenance: Provenance) -> Import:
+    """Read files of one or several layouts as one table; `layout` None goes by each file's name.
+
+    Raises:
+        DeviceNameError: the device's name is no safe file name.
+        UnknownSpaceError: no such space.
+        TableImportError: a file cannot be read or is faulty; with every faulty row of the first such file.
+    """
+    if not is_safe_name(provenance.device):
+        raise DeviceNameError(provenance.device)
+    needed = tuple(block.operator_key for block in load_space(space).operators() if block.operator_key is not None)
+    parts = [_read(path, layout) for path in files]
+    notes = " ".join(dict.fromkeys([provenance.notes, *(part.notes for part in parts)]))
+    table = imported_table(parts, space, replace(provenance, notes=notes.strip()))
+    left_out = {part.path: part.left_out for part in parts if part.left_out}
+    return Import(table, table.missing(needed), left_out, len(needed))
+
+
+def publish(found: Import, shelf: TableShelf, tables_dir: Path) -> bool:
+    """Make an imported table the current one of its device and space; whether it differs from the one before.
+
+    Raises:
+        ImportIncompleteError: operators of the space are missing; nothing is written.
+        DataFolderError: nothing can be written there.
+        StorageError: it cannot be written; the table before it stays.
+    """
+    if found.missing:
+        raise ImportIncompleteError(found.table.device, found.table.space, [str(key) for key in found.missing])
+    make_writable(tables_dir / found.table.device)
+    return shelf.publish(found.table)
+
+
+def _read(path: Path, layout: str | None) -> ImportedRows:
+    chosen = layout or _SUFFIXES.get(path.suffix.lower())
+    if chosen is None:
+        reason = f"its name does not tell its layout; choose with --layout {' or '.join(LAYOUTS)}"
+        raise TableImportError(str(path), [RowFault(None, "", reason)])
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise TableImportError(str(path), [RowFault(None, "", f"cannot be read ({error.strerror})")]) from error
+    return LAYOUTS[chosen](data, str(path))
