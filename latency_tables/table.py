@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -110,7 +111,7 @@ class LatencyTable:
         """
         return None if self.uncertainty is None else self.uncertainty.half_width_ms(counts, latency_ms)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Fingerprint of everything in the table: sha256 of `canonical_json` of its content."""
         return hashlib.sha256(canonical_json(self.content()).encode()).hexdigest()
