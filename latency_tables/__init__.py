@@ -16,11 +16,11 @@ from latency_tables.files import format_table, parse_table, read_table, shipped_
 from latency_tables.importers.block_yaml import read_block_yaml
 from latency_tables.importers.plain_csv import read_plain_csv
 from latency_tables.importers.rows import ImportedRows, imported_table
-from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, time_models
+from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, recipe_of, time_models
 from latency_tables.operator_key import OperatorKey, Shape
-from latency_tables.plan import MeasurementPlan, PlanEntry, read_plan, write_plan
+from latency_tables.plan import MeasurementPlan, PlanEntry, PlanRecipe, read_plan, write_plan
 from latency_tables.provenance import Honesty, Kind, Provenance
-from latency_tables.table import LatencyTable
+from latency_tables.table import LatencyTable, canonical_json
 from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
@@ -38,12 +38,14 @@ __all__ = [
     "OperatorKeyError",
     "PlanEntry",
     "PlanError",
+    "PlanRecipe",
     "Provenance",
     "RowFault",
     "Shape",
     "TableFileError",
     "TableImportError",
     "Uncertainty",
+    "canonical_json",
     "differences_from",
     "estimate_table",
     "format_table",
@@ -55,6 +57,7 @@ __all__ = [
     "read_plain_csv",
     "read_plan",
     "read_table",
+    "recipe_of",
     "replace_file",
     "shipped_tables",
     "time_models",

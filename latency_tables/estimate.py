@@ -161,6 +161,7 @@ def _provenance(device: str, measurement: Measurement, networks: int) -> Provena
         f" instruction sets: {' '.join(machine.features) or 'unknown'}. Operators were timed alone and {networks} whole"
         " networks beside them; the rows are the costs that explain both."
     )
+    notes = " ".join((notes, *measurement.warnings))
     return Provenance(
         device=device,
         processor=f"{machine.board} ({machine.processor})" if machine.board else machine.processor,
@@ -175,4 +176,5 @@ def _provenance(device: str, measurement: Measurement, networks: int) -> Provena
         source=f"measured here by latency_tables.agent, plan sha256 {measurement.plan_sha256}",
         kind="measured",
         notes=notes,
+        emulated=machine.emulated,
     )

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from latency_tables import agent
 from latency_tables.errors import MeasurementError
-from latency_tables.plan import MeasurementPlan, write_plan
+from latency_tables.plan import MOST_ENTRIES, MeasurementPlan, PlanRecipe, RecipePart, write_plan
 from latency_tables.strict_json import parse_object
 
 MeasureOptions = agent.Options
@@ -22,6 +31,9 @@ MeasureOptions = agent.Options
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Milliseconds = Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Part = TypeVar("Part", bound=BaseModel)
 _MOST_BYTES = 4 * 2**20
 """Of a result file: 20 times what a plan of 1,000 models gives."""
 
@@ -69,22 +81,39 @@ def time_models(
         raise MeasurementError(error.where, error.reason) from error
 
 
+def _iso_date(text: str) -> str:
+    """Raises ValueError where it is none."""
+    datetime.fromisoformat(text)
+    return text
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Timing(_Part):
-    """One model's time; the halves are medians over the odd and over the even rounds."""
+    """One model's time: the fastest sample of all rounds; the halves are those of the odd and of the even rounds."""
 
     ms: Milliseconds
     first_half_ms: Milliseconds
     second_half_ms: Milliseconds
     rounds: Count
     runs: Count
+    seconds: Seconds
+
+    @model_validator(mode="after")
+    def _fastest_of_both_halves(self) -> Timing:
+        if self.ms != min(self.first_half_ms, self.second_half_ms):
+            raise ValueError("ms must be the smaller one of first_half_ms and second_half_ms")
+        return self
 
 
 class Machine(BaseModel):
-    """What the agent could read about the machine; more fields may come, and are not used here."""
+    """What the agent could read about the machine; more fields may come, and are not used here.
+
+    Attributes:
+        emulated: the processor was emulated, by what `emulation` names: the times say nothing about a device.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -96,25 +125,61 @@ class Machine(BaseModel):
     frequency_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     governor: Text | None
     os: Text
+    emulated: bool
+    emulation: Text | None = None
+
+
+class Drift(_Part):
+    """How the sentinels' time changed: of each third of the measurement, relative to the fastest third."""
+
+    sentinels: Annotated[list[Text], Field(max_length=100)]
+    turns: Count
+    thirds: Annotated[list[Ratio], Field(min_length=3, max_length=3)]
+    slow_down: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Interruption(_Part):
+    """The measurement stood still for `gap_s` seconds between two rounds."""
+
+    after_round: Count
+    gap_s: Seconds
 
 
 class Measurement(_Part):
     """The agent's result, checked."""
 
-    format: Literal["lutnas-measurement/1"]
-    plan_sha256: Text
+    format: Literal["lutnas-measurement/2"]
+    plan_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    plan_recipe: RecipePart | None
     space: Text
     machine: Machine
     runtime: Text
     runtime_version: Text
-    threads: Count
+    threads: Annotated[int, Field(ge=1, le=256)]
     batch: Count
     precision: Text
     rounds: Count
     statistic: Text
-    date: Text
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    entries: Annotated[dict[str, Timing], Field(min_length=1)]
+    date: Annotated[str, AfterValidator(_iso_date)]
+    seconds: Seconds
+    stopped_early: bool
+    interruptions: Annotated[list[Interruption], Field(max_length=10_000)]
+    drift: Drift | None
+    warnings: Annotated[list[Text], Field(max_length=20)]
+    entries: Annotated[dict[str, Timing], Field(min_length=1, max_length=MOST_ENTRIES)]
+
+
+def recipe_of(result: Mapping[str, Any]) -> PlanRecipe | None:
+    """By which recipe the plan of a result was made, so that it can be made again; None where it names none.
+
+    Raises:
+        MeasurementError: it names something else.
+    """
+    recipe = result.get("plan_recipe")
+    if recipe is None:
+        return None
+    part = _checked(RecipePart, recipe, "result.plan_recipe")
+    return PlanRecipe(part.kind, part.networks)
 
 
 def check_measurement(result: Mapping[str, Any], plan: MeasurementPlan) -> Measurement:
@@ -123,15 +188,19 @@ def check_measurement(result: Mapping[str, Any], plan: MeasurementPlan) -> Measu
     Raises:
         MeasurementError: a field is missing or wrong, a time is not finite and above 0, the result is of another plan.
     """
-    try:
-        measurement = Measurement.model_validate(dict(result))
-    except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        listed = "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in faults[:20])
-        raise MeasurementError("result", listed) from error
+    measurement = _checked(Measurement, dict(result), "result")
     sha256 = hashlib.sha256(write_plan(plan)).hexdigest()
     if measurement.plan_sha256 != sha256 or set(measurement.entries) != {entry.name for entry in plan.entries}:
         raise MeasurementError(
             "result", f"is of plan {measurement.plan_sha256[:64]}, not of {sha256}. Measure the present plan again."
         )
     return measurement
+
+
+def _checked(kind: type[Part], document: object, where: str) -> Part:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        listed = "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in faults[:20])
+        raise MeasurementError(where, listed) from error

@@ -12,7 +12,7 @@ import json
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -21,8 +21,9 @@ from latency_tables.errors import OperatorKeyError, PlanError
 from latency_tables.operator_key import OperatorKey
 from latency_tables.strict_json import parse_object
 
-FORMAT = "lutnas-measurement-plan/1"
+FORMAT = "lutnas-measurement-plan/2"
 Role = Literal["operator", "network"]
+PlanKind = Literal["full", "few-shot"]
 
 MOST_ENTRIES = 5_000
 LARGEST_MODEL_BYTES = 64 * 2**20
@@ -52,8 +53,21 @@ class PlanEntry:
 
 
 @dataclass(frozen=True)
+class PlanRecipe:
+    """How a plan was chosen; with its space it tells the plan, so that whoever has both can make it again.
+
+    Attributes:
+        kind: "full": every operator alone, and networks; "few-shot": networks only.
+        networks: asked for; a small space may have fewer.
+    """
+
+    kind: PlanKind
+    networks: int
+
+
+@dataclass(frozen=True)
 class MeasurementPlan:
-    """What to time for one space.
+    """What to time for one space; `recipe` is None for a plan put together by hand.
 
     Raises:
         PlanError: a name is unsafe or occurs twice, an entry has no operators or an "operator" entry several.
@@ -61,6 +75,7 @@ class MeasurementPlan:
 
     space: str
     entries: tuple[PlanEntry, ...]
+    recipe: PlanRecipe | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.space):
@@ -79,6 +94,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class RecipePart(_Part):
+    """How a plan was chosen, as files say it."""
+
+    kind: PlanKind
+    networks: Annotated[int, Field(ge=0, le=MOST_ENTRIES)]
+
+
 class _EntryPart(_Part):
     name: Annotated[str, StringConstraints(max_length=64)]
     role: Role
@@ -87,8 +109,9 @@ class _EntryPart(_Part):
 
 
 class _PlanPart(_Part):
-    format: Literal["lutnas-measurement-plan/1"]
+    format: Literal["lutnas-measurement-plan/2"]
     space: Annotated[str, StringConstraints(max_length=64)]
+    recipe: RecipePart | None
     entries: Annotated[list[_EntryPart], Field(max_length=MOST_ENTRIES)]
 
 
@@ -97,6 +120,7 @@ def write_plan(plan: MeasurementPlan) -> bytes:
     index = {
         "format": FORMAT,
         "space": plan.space,
+        "recipe": None if plan.recipe is None else asdict(plan.recipe),
         "entries": [
             {
                 "name": entry.name,
@@ -125,7 +149,7 @@ def read_plan(data: bytes) -> MeasurementPlan:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_archive(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise PlanError("zip", f"is not a zip file or is damaged: {str(error)[:200]}") from error
 
 
@@ -146,7 +170,9 @@ def _read_archive(archive: zipfile.ZipFile) -> MeasurementPlan:
     models = {
         entry.name: _read_file(archive, files[model_path(entry.name)], LARGEST_MODEL_BYTES) for entry in part.entries
     }
-    return MeasurementPlan(part.space, tuple(_entry(index, e, models[e.name]) for index, e in enumerate(part.entries)))
+    entries = tuple(_entry(index, e, models[e.name]) for index, e in enumerate(part.entries))
+    recipe = None if part.recipe is None else PlanRecipe(part.recipe.kind, part.recipe.networks)
+    return MeasurementPlan(part.space, entries, recipe)
 
 
 def _check_files(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

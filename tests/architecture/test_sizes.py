@@ -10,6 +10,8 @@ from tests.architecture.sources import FOLDERS, PACKAGES, code_lines, functions_
 
 MOST_FUNCTION_LINES = 40
 MOST_FILE_LINES = 400
+LONGER_FILES = {"latency_tables/agent.py": 950}
+"""The agent must be one file, since it is copied to boards (docs/decisions/0005)."""
 
 
 def code_line_count(path: Path) -> int:
@@ -29,7 +31,7 @@ def test_functions_have_at_most_40_code_lines() -> None:
 
 def test_files_have_at_most_400_lines() -> None:
     sizes = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*FOLDERS)}
-    assert not {name: lines for name, lines in sizes.items() if lines > MOST_FILE_LINES}
+    assert not {name: lines for name, lines in sizes.items() if lines > LONGER_FILES.get(name, MOST_FILE_LINES)}
 
 
 def test_tests_are_at_least_as_large_as_the_code() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -84,16 +85,20 @@ def result_for() -> Callable[[MeasurementPlan, dict[str, float]], dict[str, Any]
 
 def _result(plan: MeasurementPlan, times_ms: dict[str, float]) -> dict[str, Any]:
     entries = {
-        name: {"ms": ms, "first_half_ms": ms, "second_half_ms": 1.02 * ms, "rounds": 20, "runs": 3}
+        name: {
+            "ms": ms, "first_half_ms": ms, "second_half_ms": 1.02 * ms, "rounds": 20, "runs": 3, "seconds": 0.5,
+        }
         for name, ms in times_ms.items()
-    }
+    }  # fmt: skip
     machine = {
         "processor": "AMD EPYC", "board": None, "architecture": "x86_64", "cores": 2, "features": ["avx2"],
-        "frequency_mhz": None, "governor": None, "os": "Linux 6", "python": "3.11.7",
+        "frequency_mhz": None, "governor": None, "os": "Linux 6", "python": "3.11.7", "emulated": False,
+        "emulation": None,
     }  # fmt: skip
     return {
-        "format": "lutnas-measurement/1",
+        "format": "lutnas-measurement/2",
         "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
+        "plan_recipe": None if plan.recipe is None else dataclasses.asdict(plan.recipe),
         "space": plan.space,
         "machine": machine,
         "runtime": "onnxruntime",
@@ -102,8 +107,12 @@ def _result(plan: MeasurementPlan, times_ms: dict[str, float]) -> dict[str, Any]
         "batch": 1,
         "precision": "float32",
         "rounds": 20,
-        "statistic": "median",
+        "statistic": "fastest",
         "date": "2026-11-22T10:00:00+00:00",
         "seconds": 3.0,
+        "stopped_early": False,
+        "interruptions": [],
+        "drift": None,
+        "warnings": [],
         "entries": entries,
     }

@@ -32,7 +32,8 @@ def test_a_plan_is_measured(plan: MeasurementPlan) -> None:
     assert set(result["entries"]) == {"conv-4", "conv-8", "conv-16"}
     for timing in result["entries"].values():
         assert 0 < timing["ms"] < 1000
-        assert min(timing["first_half_ms"], timing["second_half_ms"]) <= timing["ms"] * 1.1
+        assert min(timing["first_half_ms"], timing["second_half_ms"]) == timing["ms"]
+        assert timing["seconds"] > 0
         assert timing["rounds"] >= agent.FEWEST_ROUNDS
         assert timing["rounds"] % 2 == 0
     assert (result["threads"], result["batch"], result["precision"]) == (1, 1, "float32")
@@ -50,15 +51,16 @@ def test_every_round_measures_every_model_in_a_new_order(
     seen: list[str] = []
     sample = agent._Model.sample
 
-    def recording(self: agent._Model, threads: int) -> None:
+    def recording(self: agent._Model, threads: int) -> float:
         seen.append(self.name)
-        sample(self, threads)
+        return sample(self, threads)
 
     monkeypatch.setattr(agent._Model, "sample", recording)
-    result = measure_plan(write_plan(plan), QUICK)
+    named = [(entry.name, entry.onnx) for entry in plan.entries]
+    record = agent._time_all(named, QUICK, sentinels=0)
     rounds = [tuple(seen[start : start + 3]) for start in range(0, len(seen), 3)]
-    assert len(rounds) == result["rounds"]
-    assert all(set(order) == set(result["entries"]) for order in rounds)
+    assert len(rounds) == len(record.samples_ms)
+    assert all(set(order) == {"conv-4", "conv-8", "conv-16"} for order in rounds)
     assert len(set(rounds)) > 1
 
 
@@ -76,24 +78,24 @@ def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], monk
     """On a clock on which every run takes 10 ms, 3 s are enough for 16 rounds of 2 models with 9 runs each."""
     clock = FakeClock(monkeypatch, run_s=0.01)
     named = [("a", make_onnx(2)), ("b", make_onnx(2))]
-    entries = agent._time_all(named, agent.Options(budget_s=3.0), None)
-    assert entries["a"]["rounds"] in (14, 16)
+    record = agent._time_all(named, agent.Options(budget_s=3.0, early_stop=False), sentinels=0)
+    assert len(record.samples_ms) in (14, 16)
     assert clock.now <= 3.0
-    assert entries["a"]["ms"] == pytest.approx(10.0)
+    assert record.entries("ab")["a"]["ms"] == pytest.approx(10.0)
 
 
 def test_a_budget_too_small_still_gives_the_fewest_rounds(
     make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FakeClock(monkeypatch, run_s=5.0)
-    assert agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0), None)["a"]["rounds"] == 4
+    assert len(agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0)).samples_ms) == 4
 
 
 def test_a_drifting_machine_shows_in_both_halves_alike(
     make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FakeClock(monkeypatch, run_s=0.01, slowdown=1.003)
-    timing = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0), None)["a"]
+    FakeClock(monkeypatch, run_s=0.01, slowdown=1.001)
+    timing = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0)).entries("a")["a"]
     assert timing["second_half_ms"] == pytest.approx(timing["first_half_ms"], rel=0.05)
 
 
@@ -138,8 +140,9 @@ def test_models_that_memory_has_no_room_for_are_opened_anew(
     sizes = itertools.count(0, 10)
     monkeypatch.setattr(agent, "_resident_bytes", lambda: next(sizes))
     monkeypatch.setattr(agent, "_open_session", counting)
-    entries = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=0.01, most_open_bytes=5), None)
-    assert len(opened) == 1 + entries["a"]["rounds"]
+    options = agent.Options(budget_s=0.01, most_open_bytes=5)
+    record = agent._time_all([("a", make_onnx(2))], options, sentinels=0)
+    assert len(opened) == 1 + len(record.samples_ms)
 
 
 def test_half_of_the_free_memory_is_left(make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +158,7 @@ def test_half_of_the_free_memory_is_left(make_onnx: Callable[..., bytes], monkey
         closed.extend([self.name] * (self.session is None))
 
     monkeypatch.setattr(agent._Model, "close_above", recording)
-    agent._time_all([("a", make_onnx(2)), ("b", make_onnx(2))], agent.Options(budget_s=0.01), None)
+    agent._time_all([("a", make_onnx(2)), ("b", make_onnx(2))], agent.Options(budget_s=0.01))
     assert closed[0] == "b"  # the first fits, at 10 of 15 bytes
 
 
@@ -182,8 +185,8 @@ def test_senseless_options_are_refused(threads: int, budget_s: float) -> None:
 
 
 def test_the_agent_reads_what_write_plan_writes(plan: MeasurementPlan) -> None:
-    space, models = agent.read_models(write_plan(plan))
-    assert space == "tiny"
+    recipe, space, models = agent.read_models(write_plan(plan))
+    assert (recipe, space) == (None, "tiny")
     assert models == [(entry.name, entry.onnx) for entry in plan.entries]
 
 
@@ -196,7 +199,7 @@ def test_the_agent_refuses_a_damaged_plan(plan: MeasurementPlan) -> None:
         flipped = bytearray(data)
         flipped[position] ^= 0x01
         try:
-            _, models = agent.read_models(bytes(flipped))
+            _, _, models = agent.read_models(bytes(flipped))
         except agent.AgentError:
             continue
         assert [onnx for _, onnx in models] == [entry.onnx for entry in plan.entries]

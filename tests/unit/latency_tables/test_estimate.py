@@ -153,7 +153,7 @@ def test_every_missing_field_is_named(chain_plan: MeasurementPlan, result_for: R
     result = result_for(chain_plan, true_times(chain_plan))
     for field in ("format", "machine", "entries", "threads"):
         assert f"{field}: Field required" in refusal(chain_plan, {k: v for k, v in result.items() if k != field})
-    assert "format" in refusal(chain_plan, result | {"format": "lutnas-measurement/2"})
+    assert "format" in refusal(chain_plan, result | {"format": "lutnas-measurement/1"})
     assert "surplus" in refusal(chain_plan, result | {"surplus": 1})
 
 

@@ -26,7 +26,7 @@ def index(**fields: Any) -> dict[str, Any]:
         "operators": [str(KEY)],
         "sha256": hashlib.sha256(MODEL).hexdigest(),
     }
-    return {"format": "lutnas-measurement-plan/1", "space": "tiny", "entries": [entry | fields]}
+    return {"format": "lutnas-measurement-plan/2", "space": "tiny", "recipe": None, "entries": [entry | fields]}
 
 
 def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
