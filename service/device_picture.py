@@ -19,6 +19,7 @@ from service.device_report import (
     NOT_CHECKED,
     costliest,
     error_bins,
+    percent,
     relative_errors,
     runtime_words,
     typical_interval,
@@ -26,6 +27,7 @@ from service.device_report import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 # Okabe and Ito's palette: apart for every kind of colour vision; markers differ, too.
 _BLUE, _VERMILLION, _INK, _MUTED = "#0072B2", "#D55E00", "#222222", "#5F5F5F"
@@ -35,6 +37,7 @@ _INCHES = (10.0, 8.6)
 _INCHES_UNCHECKED = (10.0, 4.7)
 _DOTS_PER_INCH = 140
 _BARS = 12
+_LETTERS = "ir: inverted residual, e: expansion, g: groups, h: hidden channels, k: kernel, s: stride"
 
 
 def table_png(table: LatencyTable) -> bytes:
@@ -46,12 +49,16 @@ def table_png(table: LatencyTable) -> bytes:
     size = _INCHES if checked else _INCHES_UNCHECKED
     figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    panels = iter(np.ravel(figure.subplots(2 if checked else 1, 2, squeeze=False)))
+    # Each row by itself: long names in one would make the panels of the other narrow.
+    rows = figure.subfigures(2 if checked else 1, 1, squeeze=False).ravel()
     if table.honesty is not None:
-        _draw_agreement(next(panels), table.honesty, typical_interval(table))
-        _draw_errors(next(panels), table.honesty)
-    _draw_costs(next(panels), table)
-    _draw_costliest(next(panels), table)
+        left, right = rows[0].subplots(1, 2)
+        _draw_agreement(left, table.honesty, typical_interval(table))
+        _draw_errors(right, table.honesty)
+    left, right = rows[-1].subplots(1, 2)
+    _draw_costs(left, table)
+    _draw_costliest(right, table)
+    rows[-1].supxlabel(_LETTERS, fontsize=8, color=_MUTED, x=0.99, ha="right")
     figure.suptitle(_title(table), fontsize=11, color=_INK)
     picture = io.BytesIO()
     with warnings.catch_warnings():
@@ -95,20 +102,22 @@ def _draw_agreement(axes: Axes, honesty: Honesty, interval: float | None) -> Non
 
 
 def _draw_errors(axes: Axes, honesty: Honesty) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     edges, counts = error_bins(relative_errors(honesty))
     axes.axvspan(-10, 10, color=_BAND_10, linewidth=0, label="within 10 %")
     axes.axvspan(-5, 5, color=_BAND_5, linewidth=0, label="within 5 %")
     axes.bar(100 * edges[:-1], counts, width=100 * np.diff(edges), align="edge", color=_BLUE, edgecolor="white")
     reach = max(10.5, 100 * float(np.abs(edges).max()))
-    axes.set(xlim=(-reach, reach), xlabel="predicted over measured, less 1 (%)", ylabel="networks")
+    axes.set(xlim=(-reach, reach), xlabel="predicted beyond measured latency (%)", ylabel="networks")
     axes.set_ylim(0, 1.35 * max(1, int(counts.max())))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+g}" if x else "0"))
     tau = honesty.kendall_tau
     words = [
-        f"within 5 %: {honesty.within_5:.1%}    within 10 %: {honesty.within_10:.1%}",
-        f"mean error: {100 * honesty.mape:.1f} %    measured twice: {100 * honesty.repeatability_mape:.1f} %",
+        f"within 5 %: {percent(honesty.within_5)}    within 10 %: {percent(honesty.within_10)}",
+        f"mean error: {percent(honesty.mape)}    measured twice: {percent(honesty.repeatability_mape)}",
         f"Kendall tau: {'undefined' if tau is None else f'{tau:.3f}'}",
     ]
     axes.text(0.03, 0.97, "\n".join(words), transform=axes.transAxes, va="top", fontsize=8.5, color=_INK)
@@ -116,25 +125,37 @@ def _draw_errors(axes: Axes, honesty: Honesty) -> None:
 
 
 def _draw_costs(axes: Axes, table: LatencyTable) -> None:
-    """Cost against macs where the space is known; otherwise the costs in their order."""
+    """Cost against macs where the space is known, else the costs in their order. A logarithm has no place for 0."""
     macs = _macs(table)
-    rows = [(key, ms) for key, ms in sorted(table.operator_ms.items(), key=lambda row: str(row[0])) if ms > 0]
-    drawn = [(key, ms) for key, ms in rows if key in macs] if macs else rows
+    rows = sorted(table.operator_ms.items(), key=lambda row: (row[1], str(row[0])))
+    drawn = [(key, ms) for key, ms in rows if ms > 0 and (key in macs or not macs)]
+    place = {key: macs[key] / 1e6 if macs else number for number, (key, _) in enumerate(drawn, 1)}
     groups = sorted({_group(key) for key, _ in drawn})
-    order = {key: place for place, (key, _) in enumerate(sorted(drawn, key=lambda row: row[1]), 1)}
     for number, group in enumerate(groups):
-        chosen = [(macs.get(key, order[key]), ms) for key, ms in drawn if _group(key) == group]
+        chosen = [(place[key], ms) for key, ms in drawn if _group(key) == group]
         colour, marker = _STYLES[number % len(_STYLES)]
         x, y = zip(*chosen, strict=True)
         axes.scatter(x, y, s=26, color=colour, marker=marker, alpha=0.85, linewidths=0, label=group)
+    axes.set(xlabel="million multiply-accumulates" if macs else "operators, the fastest first", ylabel="cost (ms)")
     axes.set_yscale("log")
+    _plain_numbers(axes.yaxis)
     if macs:
         axes.set_xscale("log")
-    axes.set(xlabel="multiply-accumulates" if macs else "operators, the fastest first", ylabel="cost (ms)")
-    free = len(table.operator_ms) - len(rows)
-    _finish(axes, f"{len(drawn)} operators" + (f" ({free} more cost nothing by themselves)" if free else ""))
+        _plain_numbers(axes.xaxis)
+    every = f"{len(rows)} operators"
+    some = f"{len(drawn)} of {every}: those of the space that take time"
+    _finish(axes, every if len(drawn) == len(rows) else some)
     if groups:
         axes.legend(loc="best", frameon=False, fontsize=8)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Ticks at 1, 2, 5 and their tenfolds, written without powers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_costliest(axes: Axes, table: LatencyTable) -> None:

@@ -53,8 +53,8 @@ def in_brief(table: LatencyTable) -> str:
     if honesty is None:
         return "never checked on whole networks"
     return (
-        f"{honesty.within_10:.0%} of {honesty.networks} networks within 10 %, mean error {_percent(honesty.mape)}"
-        f" (measured twice: {_percent(honesty.repeatability_mape)})"
+        f"{percent(honesty.within_10)} of {honesty.networks} networks within 10 %, mean error {percent(honesty.mape)}"
+        f" (measured twice: {percent(honesty.repeatability_mape)})"
     )
 
 
@@ -189,10 +189,10 @@ def _honesty(table: LatencyTable, *, ascii_only: bool) -> list[RenderableType]:
         shown.add_row(f"  {name}", own, again)
     lines = [f"On {honesty.networks} whole networks that were not used to make the table:"]
     interval = typical_interval(table)
-    after = [] if interval is None else [f"  A typical network's 90 % interval is +- {_percent(interval)}."]
+    after = [] if interval is None else [f"  A typical network's 90 % interval is +- {percent(interval)}."]
     if honesty.repeatability_mape > 0:
         times = honesty.mape / honesty.repeatability_mape
-        after.append(f"  The mean error is {times:.2f} times that of measuring twice; no table can get below about 1.")
+        after.append(f"  The mean error is {times:.2f} times that of measuring twice, each time with half of the runs.")
     return [
         *map(Text, lines),
         shown,
@@ -206,11 +206,11 @@ def _honesty(table: LatencyTable, *, ascii_only: bool) -> list[RenderableType]:
 def _figures(honesty: Honesty) -> list[tuple[str, str, str]]:
     coverage = honesty.interval_coverage
     return [
-        ("mean absolute error", _percent(honesty.mape), _percent(honesty.repeatability_mape)),
-        ("within 5 %", f"{honesty.within_5:.1%}", ""),
-        ("within 10 %", f"{honesty.within_10:.1%}", f"{honesty.repeatability_within_10:.1%}"),
+        ("mean absolute error", percent(honesty.mape), percent(honesty.repeatability_mape)),
+        ("within 5 %", percent(honesty.within_5), ""),
+        ("within 10 %", percent(honesty.within_10), percent(honesty.repeatability_within_10)),
         ("Kendall tau", _tau(honesty.kendall_tau), _tau(honesty.repeatability_tau)),
-        ("inside the 90 % interval", "no interval" if coverage is None else f"{coverage:.1%}", ""),
+        ("inside the 90 % interval", "no interval" if coverage is None else percent(coverage), ""),
     ]
 
 
@@ -241,7 +241,8 @@ def _versions(versions: Sequence[TableVersion]) -> str:
     return ", ".join(f"{version.sha256[:12]} ({version.kind}, {version.date[:10]})" for version in versions)
 
 
-def _percent(fraction: float) -> str:
+def percent(fraction: float) -> str:
+    """A share or an error for people."""
     return f"{100 * fraction:.1f} %" if fraction < 10 else f"{fraction:.0f} times"
 
 
