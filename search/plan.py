@@ -1,7 +1,7 @@
-"""Measurement plan of a space: every operator alone, and whole networks that show how well their sum holds.
+"""Measurement plans of a space: what the agent times on a device, for `latency_tables` to make a table of.
 
-Handed out by the service (`GET /v1/spaces/{space}/measurement-plan`) and used by `lutnas measure`; the agent times
-it on a device and `latency_tables.estimate_table` makes the table.
+Handed out by the service (`GET /v1/spaces/{space}/measurement-plan`) and used by `lutnas measure`. The full plan has
+every operator alone, and whole networks that show how well their sum holds. A plan names its recipe.
 
 Weights in a plan are placeholders: every convolution tiles, cuts and scales one small pool of random numbers, which
 onnxruntime folds into ordinary constant weights when it loads the model. A plan of 200 models stays a few MB
@@ -15,14 +15,14 @@ from typing import cast
 
 import numpy as np
 
-from latency_tables import MeasurementPlan, OperatorKey, PlanEntry
+from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe
 from search.space.architecture import Architecture
-from search.space.base import Space, random_genomes
+from search.space.base import Genomes, Space, random_genomes
 from search.space.blocks.base import Block, Convolution
 from search.supernet.onnx_graph import OnnxGraph
 
-NETWORKS = 120
-"""Whole networks of a plan: half of them are for fitting, half are held out."""
+FITTED, HELD_OUT = 120, 150
+"""Whole networks of a full plan: the first ones are fitted, the last ones judge the table."""
 _POOL = 4096
 
 
@@ -57,19 +57,27 @@ class PlaceholderWeights:
         return "pool"
 
 
-def measurement_plan(space: Space, *, networks: int = NETWORKS, seed: int = 0) -> MeasurementPlan:
+def measurement_plan(space: Space, *, networks: int = FITTED + HELD_OUT, seed: int = 0) -> MeasurementPlan:
     """Plan for a space: its operators and `networks` distinct random architectures. Same arguments, same plan."""
     rng = np.random.default_rng(seed)
     entries = [_operator_entry(number, block, rng) for number, block in enumerate(space.operators())]
-    genomes = list(dict.fromkeys(map(tuple, random_genomes(space, 4 * networks, rng).tolist())))[:networks]
+    genomes = _distinct(random_genomes(space, 4 * networks, rng))[:networks]
     entries += [_network_entry(number, space.architecture(genome), rng) for number, genome in enumerate(genomes)]
-    return MeasurementPlan(space.name, tuple(entries))
+    return MeasurementPlan(space.name, tuple(entries), PlanRecipe("full", networks))
+
+
+def _distinct(genomes: Genomes) -> list[tuple[int, ...]]:
+    return list(dict.fromkeys(map(tuple, genomes.tolist())))
+
+
+def _key(block: Block) -> OperatorKey:
+    return cast(OperatorKey, block.operator_key)  # a space lists only blocks that have one
 
 
 def _operator_entry(number: int, block: Block, rng: np.random.Generator) -> PlanEntry:
     graph = OnnxGraph(PlaceholderWeights(rng))
     out = block.emit(graph, "image", name="block")
-    key = cast(OperatorKey, block.operator_key)  # a space lists only blocks that have one
+    key = _key(block)
     shape = block.out_shape[:1] if block.out_shape[1:] == (1, 1) else block.out_shape
     onnx = graph.model(block.in_shape, out, shape, {"operator": str(key)})
     return PlanEntry(f"operator-{number:03d}", (key,), onnx, "operator")
