@@ -12,8 +12,9 @@ from search import evenly_spread
 from service.catalogue import Catalogue, Supernet
 from service.errors import InvalidStateError, NotFoundError, ResultDamagedError, SupernetChangedError
 from service.job import TERMINAL, SearchJob, State
+from service.jobs.breakdown_document import read_breakdown
 from service.jobs.lifecycle import search_not_found
-from service.result_names import EVALUATED, FRONT_CSV, FRONT_JSON
+from service.result_names import BREAKDOWN, EVALUATED, FRONT_CSV, FRONT_JSON
 from service.storage.artefacts import ResultFiles, StoredFile
 from service.storage.database import Database
 from service.storage.job_repository import JobRepository
@@ -56,8 +57,18 @@ class Fronts:
         return self._files.read(search_id, self._stored(search_id, name))
 
     def item(self, search_id: str, architecture_id: str) -> dict[str, Any]:
-        """One network of a front. Raises as `document`, and NotFoundError for a network that is not on it."""
-        return _find(self.document(search_id), architecture_id)
+        """One network of a front, with what its latencies rest on and where they go, by the tables that were used.
+
+        `breakdown` is None for a search that ended before there were breakdowns. Raises as `document`, and
+        NotFoundError for a network that is not on the front.
+        """
+        document = self.document(search_id)
+        item = _find(document, architecture_id)
+        stored = self._listed(search_id, BREAKDOWN)
+        rows = None
+        if stored is not None:
+            rows = read_breakdown(json.loads(self._files.read(search_id, stored)), architecture_id)
+        return item | {"tables": document["tables"], "breakdown": rows}
 
     def model(self, search_id: str, architecture_id: str) -> bytes:
         """One network of a front as ONNX, the same bytes each time.
@@ -112,16 +123,19 @@ class Fronts:
         return supernet
 
     def _stored(self, search_id: str, name: str) -> StoredFile:
+        stored = self._listed(search_id, name)
+        if stored is None:
+            raise ResultDamagedError(name, "is not listed")
+        return stored
+
+    def _listed(self, search_id: str, name: str) -> StoredFile | None:
         with self._database.read() as connection:
             repository = JobRepository(connection)
             job = repository.get(search_id)
             if job is None:
                 raise search_not_found()
             _check_succeeded(job)
-            stored = repository.file(search_id, name)
-        if stored is None:
-            raise ResultDamagedError(name, "is not listed")
-        return stored
+            return repository.file(search_id, name)
 
 
 class _ForwardStream(io.RawIOBase):

@@ -5,3 +5,4 @@ from __future__ import annotations
 FRONT_JSON = "front.json"
 FRONT_CSV = "front.csv"
 EVALUATED = "evaluated.json"
+BREAKDOWN = "breakdown.json"

@@ -111,7 +111,7 @@ def pareto_ranks(values: Floats) -> npt.NDArray[np.int64]:
 
 def unbeaten(values: Floats, tolerance: Floats) -> npt.NDArray[np.bool_]:
     """Rows of `(n, m)` that no other row dominates even if its values were larger by the shares `tolerance`, `(m,)`."""
-    return ~_beats(values, tolerance).any(axis=0)
+    return np.asarray(~_beats(values, tolerance).any(axis=0))
 
 
 def _beats(values: Floats, tolerance: Floats) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from service.api.dependencies import ArchitectureId, SearchId, ServicesDep
 from service.api.downloads import download, file_headers
 from service.api.json_body import StrictRoute
-from service.api.schemas import FrontAnswer, FrontItemAnswer
+from service.api.schemas import FrontAnswer, FrontNetworkAnswer
 
 router = APIRouter(prefix="/v1/searches/{search_id}", tags=["fronts"], route_class=StrictRoute)
 Include = Annotated[
@@ -61,9 +61,14 @@ def get_front_zip(search_id: SearchId, services: ServicesDep, networks: Networks
     return StreamingResponse(parts, media_type="application/zip", headers=file_headers(f"{search_id}-front.zip"))
 
 
-@router.get("/front/{architecture_id}", response_model=FrontItemAnswer, summary="Get one network of the front")
+@router.get(
+    "/front/{architecture_id}",
+    response_model=FrontNetworkAnswer,
+    response_model_exclude_unset=True,
+    summary="Get one network of the front",
+)
 def get_front_item(search_id: SearchId, architecture_id: ArchitectureId, services: ServicesDep) -> dict[str, Any]:
-    """One network with everything known about it."""
+    """One network with everything known about it; `breakdown` has rows that sum to its latency on each device."""
     return services.fronts.item(search_id, architecture_id)
 
 

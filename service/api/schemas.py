@@ -78,49 +78,21 @@ class SpaceList(Answer):
     spaces: list[SpaceSummary]
 
 
-class TableAnswer(Answer):
-    """A latency table: where it comes from and how well it holds."""
-
-    space: str
-    kind: Annotated[str, Field(description="measured, published or estimated.")]
-    provenance: dict[str, Any]
-    honesty: Annotated[
-        dict[str, Any] | None,
-        Field(description="On networks that were not used for fitting; fractions. None when none was measured."),
-    ]
-    fixed_ms: Annotated[float, Field(description="Milliseconds that every network pays once.")]
-    operators: Annotated[int, Field(description="Rows of the table.")]
-    sha256: str
-
-
-class DeviceAnswer(Answer):
-    """A device with its latency tables."""
-
-    name: Annotated[str, Field(examples=["raspberry-pi-4"])]
-    tables: list[TableAnswer]
-
-
-class DamagedTable(Answer):
-    """A table file that cannot be used."""
-
-    file: Annotated[str, Field(description="Device and file name.")]
-    reason: str
-
-
-class DeviceList(Answer):
-    """All devices."""
-
-    devices: list[DeviceAnswer]
-    damaged_tables: list[DamagedTable]
-
-
 class ScoreRequest(StrictModel):
     """Genomes to score in one space."""
 
     space: Annotated[Name, Field(examples=["fbnet-cifar10"])]
     devices: Annotated[
-        list[Name] | None, Field(max_length=64, description="Left out: all devices with a table for the space.")
+        list[Name] | None,
+        Field(
+            max_length=64,
+            description="Left out: all devices with a table for the space, but those of an emulated processor.",
+        ),
     ] = None
+    allow_emulated: Annotated[
+        bool,
+        Field(description="Use tables that were measured on an emulated processor, which say nothing about a device."),
+    ] = False
     genomes: Annotated[
         list[Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=1000)]],
         Field(min_length=1, max_length=MOST_GENOMES, examples=[[[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]]),
@@ -148,11 +120,71 @@ class Score(Answer):
     peak_activation_bytes: Annotated[int, Field(description="Most bytes of activations alive at once, one image.")]
 
 
+class HonestyAnswer(Answer):
+    """How a table did on whole networks that were not used to make it; errors and shares are fractions."""
+
+    networks: int
+    mape: Annotated[float, Field(description="Mean of |predicted - measured| / measured.")]
+    within_5: Annotated[Fraction, Field(description="Share of networks within 5 %.")]
+    within_10: Fraction
+    kendall_tau: float | None
+    interval_coverage: Annotated[float | None, Field(description="Share of networks inside their 90 % interval.")]
+    repeatability_mape: Annotated[float, Field(description="Of measuring the same networks again: the floor.")]
+    repeatability_within_10: Fraction
+    repeatability_tau: float | None
+
+
+class TableSummary(Answer):
+    """The table behind latencies: where it comes from, and how well it holds."""
+
+    kind: Annotated[str, Field(description="measured, published or estimated.")]
+    sha256: str
+    processor: str
+    threads: int | None
+    emulated: Annotated[bool, Field(description="The processor was emulated: nothing is known about a device.")]
+    honesty: Annotated[HonestyAnswer | None, Field(description="None when no network was measured.")]
+
+
 class ScoreList(Answer):
     """Scores in the order of the genomes sent."""
 
     space: str
     scores: list[Score]
+    tables: Annotated[dict[str, TableSummary], Field(description="By device: the table behind the latencies.")]
+
+
+class BreakdownRowAnswer(Answer):
+    """One block's part of a latency; the rows of a network sum to its latency."""
+
+    position: Annotated[str, Field(description="Place in the network; `fixed` for what every network pays once.")]
+    label: str
+    operator: Annotated[str | None, Field(description="None for `fixed` and for blocks that compute nothing.")]
+    latency_ms: Annotated[
+        float, Field(description="With what it costs more, or less, right after the operator before it.")
+    ]
+    share: Annotated[float, Field(description="Of the network's latency.")]
+    in_fixed: Annotated[bool, Field(description="The operator's own time is inside the row `fixed`.")]
+
+
+class BlockAnswer(Answer):
+    """One block of a network."""
+
+    position: str
+    label: str
+    operator: str | None
+    macs: int
+    params: int
+
+
+class ArchitectureAnswer(Score):
+    """One network of a space: its objectives, its blocks, and where its latencies go."""
+
+    space: str
+    architecture_id: str
+    genome: list[int]
+    blocks: list[BlockAnswer]
+    tables: Annotated[dict[str, TableSummary], Field(description="By device: the table behind the latencies.")]
+    breakdown: Annotated[dict[str, list[BreakdownRowAnswer]], Field(description="By device, in order of computation.")]
 
 
 class ProgressAnswer(Answer):
@@ -238,6 +270,58 @@ class FrontItemAnswer(Score):
     genome: list[int]
     blocks: Annotated[list[str], Field(description="Labels of the layers' blocks, in order.")]
     model_url: Annotated[str, Field(description="The network with trained weights as ONNX.")]
+    remeasured_ms: Annotated[
+        dict[str, float] | None,
+        Field(description="With `remeasure`: measured at the end of the search, by device. Beside `latency_ms`."),
+    ] = None
+    repeated_ms: Annotated[dict[str, float] | None, Field(description="The same measurement again.")] = None
+    remeasured_rank: Annotated[
+        int | None, Field(description="Pareto rank by `remeasured_ms` among the networks measured; 1 is the front.")
+    ] = None
+    non_dominated_after_remeasure: bool | None = None
+
+
+class FrontNetworkAnswer(FrontItemAnswer):
+    """One network of a front with where its latencies go."""
+
+    tables: Annotated[dict[str, TableSummary], Field(description="By device: the table that the search used.")]
+    breakdown: Annotated[
+        dict[str, list[BreakdownRowAnswer]] | None,
+        Field(description="By device, in order of computation. None for searches that ended before there were any."),
+    ]
+
+
+class AgreementAnswer(Answer):
+    """Two series of latencies; errors and shares are fractions."""
+
+    mape: float
+    within_5: Fraction
+    within_10: Fraction
+    kendall_tau: float | None
+
+
+class RemeasuredDevice(AgreementAnswer):
+    """The table's latencies against those measured at the end, and measuring twice (`repeat`)."""
+
+    threads: int
+    repeat: AgreementAnswer
+
+
+class RemeasuredAnswer(Answer):
+    """What became of the front when its networks were measured; shares are of the networks that were."""
+
+    networks: Annotated[int, Field(description="Networks measured: all of the front, or 64 spread over it.")]
+    of: Annotated[int, Field(description="Networks of the front.")]
+    still_non_dominated: Annotated[Fraction, Field(description="By their measured latencies.")]
+    repeat_still_non_dominated: Annotated[
+        Fraction,
+        Field(description="Of the front by the first measurement, judged by the second: nobody can do better."),
+    ]
+    within_noise: Annotated[
+        Fraction, Field(description="No other network beats them by more than two measurements of one network differ.")
+    ]
+    repeat_within_noise: Fraction
+    devices: dict[str, RemeasuredDevice]
 
 
 class Evaluated(Answer):
@@ -257,10 +341,11 @@ class FrontAnswer(Answer):
     seed: int
     columns: Annotated[list[str], Field(examples=[["error", "latency_ms:raspberry-pi-4"]])]
     supernet_sha256: str
-    tables: Annotated[dict[str, Any], Field(description="By device: kind and sha256 of the table used.")]
+    tables: Annotated[dict[str, TableSummary], Field(description="By device: the table that the search used.")]
     evaluations: int
     hypervolume: float
     items: list[FrontItemAnswer]
+    remeasured: Annotated[RemeasuredAnswer | None, Field(description="With `remeasure` in the request.")] = None
     evaluated: Annotated[Evaluated | None, Field(description="With `?include=evaluated`.")] = None
 
 

@@ -5,34 +5,55 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from search import FrontItem, SearchResources, SearchResult
-from service.result_names import EVALUATED, FRONT_CSV, FRONT_JSON
+from latency_tables import LatencyTable
+from search import FrontItem, SearchResult, Space
+from service.jobs.breakdown_document import breakdown_document
+from service.jobs.remeasure import Remeasurement
+from service.result_names import BREAKDOWN, EVALUATED, FRONT_CSV, FRONT_JSON
+from service.table_summary import table_summaries
 
 _COSTS = ("macs", "params", "size_bytes", "peak_activation_bytes")
 
 
-def result_files(result: SearchResult, resources: SearchResources, supernet_sha256: str) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Basis:
+    """What a result rests on: the space, the tables of the search's devices, and the supernet's fingerprint."""
+
+    space: Space
+    tables: Mapping[str, LatencyTable]
+    supernet_sha256: str
+
+
+def result_files(result: SearchResult, basis: Basis, remeasured: Remeasurement | None = None) -> dict[str, bytes]:
     """Name and content of every file of a result; equal results give equal bytes."""
-    documents = {FRONT_JSON: front_document(result, resources, supernet_sha256), EVALUATED: evaluated_document(result)}
+    architectures = [basis.space.architecture(item.genome) for item in result.front]
+    documents = {
+        FRONT_JSON: front_document(result, basis, remeasured),
+        EVALUATED: evaluated_document(result),
+        BREAKDOWN: breakdown_document(architectures, basis.tables),
+    }
     files = {name: _json(document) for name, document in documents.items()}
-    return files | {FRONT_CSV: front_csv(result)}
+    return files | {FRONT_CSV: front_csv(result, remeasured)}
 
 
-def front_document(result: SearchResult, resources: SearchResources, supernet_sha256: str) -> dict[str, Any]:
-    """The front with what it rests on: space, supernet and tables by their fingerprints."""
+def front_document(result: SearchResult, basis: Basis, remeasured: Remeasurement | None = None) -> dict[str, Any]:
+    """The front with what it rests on, and what became of it when it was measured again."""
+    again = {} if remeasured is None else remeasured.by_network()
+    summary = {} if remeasured is None else {"remeasured": remeasured.summary()}
     return {
         "space": result.spec.space,
         "seed": result.spec.seed,
         "columns": list(result.columns),
-        "supernet_sha256": supernet_sha256,
-        "tables": {device: _table(resources, device) for device in result.spec.devices},
+        "supernet_sha256": basis.supernet_sha256,
+        "tables": table_summaries(basis.tables, result.spec.devices),
         "evaluations": len(result.genomes),
         "hypervolume": result.hypervolume[-1],
-        "items": [asdict(item) for item in result.front],
-    }
+        "items": [asdict(item) | again.get(item.architecture_id, {}) for item in result.front],
+    } | summary
 
 
 def evaluated_document(result: SearchResult) -> dict[str, Any]:
@@ -45,18 +66,41 @@ def evaluated_document(result: SearchResult) -> dict[str, Any]:
     }
 
 
-def front_csv(result: SearchResult) -> bytes:
-    """The front as a table: one line per network; genome and blocks are joined by spaces."""
+def front_csv(result: SearchResult, remeasured: Remeasurement | None = None) -> bytes:
+    """The front as a table: one line per network; genome and blocks are joined by spaces.
+
+    A second measurement adds its columns before `genome`, empty for networks that were not timed.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     devices = result.spec.devices
     latency = [f"latency_ms:{device}{suffix}" for device in devices for suffix in ("", ":low", ":high", ":kind")]
-    writer.writerow(["architecture_id", "error", "error_low", "error_high", *latency, *_COSTS, "genome", "blocks"])
-    writer.writerows(_row(item, devices) for item in result.front)
+    again = _Again(remeasured)
+    first = ["architecture_id", "error", "error_low", "error_high"]
+    writer.writerow([*first, *latency, *_COSTS, *again.columns, "genome", "blocks"])
+    writer.writerows(_row(item, devices, again.cells(item)) for item in result.front)
     return text.getvalue().encode()
 
 
-def _row(item: FrontItem, devices: tuple[str, ...]) -> list[object]:
+class _Again:
+    """The columns of a second measurement; none where there was none."""
+
+    def __init__(self, remeasured: Remeasurement | None) -> None:
+        self._devices = () if remeasured is None else tuple(remeasured.first_ms)
+        self._by_network = {} if remeasured is None else remeasured.by_network()
+        times = [f"{name}:{device}" for device in self._devices for name in ("remeasured_ms", "repeated_ms")]
+        self.columns = [] if remeasured is None else [*times, "remeasured_rank"]
+
+    def cells(self, item: FrontItem) -> list[object]:
+        """One network's values."""
+        timed = self._by_network.get(item.architecture_id)
+        if timed is None:
+            return [None] * len(self.columns)
+        times = [timed[name][device] for device in self._devices for name in ("remeasured_ms", "repeated_ms")]
+        return [*times, timed["remeasured_rank"]]
+
+
+def _row(item: FrontItem, devices: tuple[str, ...], again: list[object]) -> list[object]:
     latency: list[object] = []
     for device in devices:
         estimate = item.latency_ms[device]
@@ -68,14 +112,10 @@ def _row(item: FrontItem, devices: tuple[str, ...]) -> list[object]:
         *item.error_interval,
         *latency,
         *costs,
+        *again,
         " ".join(map(str, item.genome)),
         " ".join(item.blocks),
     ]
-
-
-def _table(resources: SearchResources, device: str) -> dict[str, Any]:
-    table = resources.tables[device]
-    return {"kind": table.kind, "sha256": getattr(table, "sha256", None)}
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -12,18 +12,22 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from service.job import JobError, Progress
 from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, send
 from service.jobs.order import SearchOrder
 
 if TYPE_CHECKING:
+    from latency_tables import LatencyTable
     from search import GenerationReport, SearchResult
 
 _LOG = logging.getLogger("lutnas.runner")
 _PROGRESS_EVERY_S = 0.2
+_REMEASURING_EVERY_S = 1.0
+"""Each progress wakes the server, which disturbs a measurement."""
 _ORPHANED = 70
 """Exit code when the server died; nobody is left to read it."""
 
@@ -31,7 +35,8 @@ _ORPHANED = 70
 def run_order(order_text: str, connection: Connection[Any, Any]) -> None:
     """Entry of the child process: run one search and report over the pipe."""
     order = SearchOrder.from_json(order_text)
-    _set_up_process(order.nice)
+    # A process with a higher niceness is interrupted more often, and cannot take it back for a measurement.
+    _set_up_process(0 if order.request.get("remeasure") else order.nice)
     try:
         send(connection, _outcome(order, connection))
     except OSError:
@@ -47,6 +52,7 @@ class ProgressReporter:
         self._connection = connection
         self._clock = clock
         self._next_at = 0.0
+        self._last = Progress("evolving")
 
     def on_generation(self, report: GenerationReport) -> None:
         """Called by the engine after each generation.
@@ -54,15 +60,8 @@ class ProgressReporter:
         Raises:
             SearchCancelled: the worker has asked to stop.
         """
-        from search import SearchCancelled
-
-        if self._connection.poll() and self._connection.recv_bytes() == CANCEL:
-            raise SearchCancelled("cancelled on request")
-        now = self._clock()
-        if now < self._next_at and report.generation < report.generations_total:
-            return
-        self._next_at = now + _PROGRESS_EVERY_S
-        progress = Progress(
+        self._stop_if_asked()
+        self._last = Progress(
             "evolving",
             report.generation,
             report.generations_total,
@@ -70,7 +69,30 @@ class ProgressReporter:
             report.hypervolume,
             report.front_size,
         )
-        send(self._connection, progress)
+        self._tell(self._last, _PROGRESS_EVERY_S, at_once=report.generation == report.generations_total)
+
+    def on_remeasuring(self, fraction: float, seconds_left: float) -> None:
+        """Called while the front is measured again, after each sample.
+
+        Raises:
+            SearchCancelled: the worker has asked to stop.
+        """
+        self._stop_if_asked()
+        first = self._last.phase != "remeasuring"
+        self._last = replace(self._last, phase="remeasuring", phase_fraction=fraction, seconds_left=seconds_left)
+        self._tell(self._last, _REMEASURING_EVERY_S, at_once=first)
+
+    def _stop_if_asked(self) -> None:
+        from search import SearchCancelled
+
+        if self._connection.poll() and self._connection.recv_bytes() == CANCEL:
+            raise SearchCancelled("cancelled on request")
+
+    def _tell(self, progress: Progress, every_s: float, *, at_once: bool) -> None:
+        now = self._clock()
+        if now >= self._next_at or at_once:
+            self._next_at = now + every_s
+            send(self._connection, progress)
 
 
 def _set_up_process(nice: int) -> None:
@@ -92,13 +114,13 @@ def _die_with(parent: Any) -> None:
 def _outcome(order: SearchOrder, connection: Connection[Any, Any]) -> Message:
     from latency_tables import LatencyTableError
     from search import SearchCancelled, SearchError
-    from service.errors import error_code
+    from service.errors import RequestError, error_code
 
     try:
         result = _search(order, connection)
     except SearchCancelled:
         return Cancelled()
-    except (SearchError, LatencyTableError) as error:
+    except (SearchError, LatencyTableError, RequestError) as error:
         return JobError(error_code(error), str(error))
     except MemoryError:
         return JobError("out_of_memory", "The search ran out of memory. Use a smaller population or fewer generations.")
@@ -109,14 +131,22 @@ def _outcome(order: SearchOrder, connection: Connection[Any, Any]) -> Message:
 
 
 def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResult:
-    from search import run_search
-    from service.jobs.result_documents import result_files
+    from search import check_spec, run_search
+    from service.jobs.remeasure import local_devices, remeasure
+    from service.jobs.result_documents import Basis, result_files
     from service.resources import load_resources
     from service.search_request import SearchRequest
 
-    spec = SearchRequest.model_validate(order.request).search_spec()
+    request = SearchRequest.model_validate(order.request)
+    spec = request.search_spec()
     resources, supernet = load_resources(order)
-    result = run_search(spec, resources, ProgressReporter(connection).on_generation)
-    for name, content in result_files(result, resources, supernet.sha256).items():
+    check_spec(spec, resources)
+    tables = {device: cast("LatencyTable", resources.tables[device]) for device in spec.devices}
+    here = local_devices(spec.devices, tables) if request.remeasure else {}
+    reporter = ProgressReporter(connection)
+    result = run_search(spec, resources, reporter.on_generation)
+    again = remeasure(result, resources.space, here, supernet, reporter.on_remeasuring) if here else None
+    basis = Basis(resources.space, tables, supernet.sha256)
+    for name, content in result_files(result, basis, again).items():
         send(connection, ResultFile(name, content))
     return result

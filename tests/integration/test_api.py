@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 import zipfile
 from collections.abc import Iterator
@@ -205,7 +206,11 @@ def test_a_finished_search_gives_its_front_and_all_it_evaluated(client: Client) 
     assert len(cloud["columns"]) == len(cloud["values"][0]) == 2
     assert front["items"][0]["error"] == pytest.approx(min(values[0] for values in cloud["values"]))
     item = front["items"][0]
-    assert client.get(f"{urls['front']}/{item['architecture_id']}").json() == item
+    single = client.get(f"{urls['front']}/{item['architecture_id']}").json()
+    rows = single.pop("breakdown")[DEVICE]
+    assert single.pop("tables") == front["tables"]
+    assert single == item
+    assert math.fsum(row["latency_ms"] for row in rows) == pytest.approx(item["latency_ms"][DEVICE]["expected"])
     assert client.get(f"{urls['front']}/0000000000000000").status_code == 404
 
 

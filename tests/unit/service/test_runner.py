@@ -101,7 +101,7 @@ def test_a_search_sends_its_files_and_its_end(order: SearchOrder, pipe: Pipe) ->
     end = _outcome(order, pipe[0])
     messages = heard(pipe[1])
     files = {message.name: message.content for message in messages if isinstance(message, ResultFile)}
-    assert set(files) == {"front.json", "front.csv", "evaluated.json"}
+    assert set(files) == {"front.json", "front.csv", "evaluated.json", "breakdown.json"}
     front = json.loads(files["front.json"])
     assert end == Done(len(front["items"]))
     assert set(front["tables"]) == {DEVICE}
