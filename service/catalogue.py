@@ -1,14 +1,15 @@
-"""Catalogue: the spaces, supernets and tables on offer (made by `resources.py`, asked by the API and jobs)."""
+"""Catalogue: the spaces, supernets, plans and tables on offer (made by `resources.py`, asked by the API and jobs)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from latency_tables import LatencyTable
 from search import Architecture, Predictor, SearchResources, Space
-from service.errors import NoSupernetError, NotFoundError, UnknownNameError
+from service.errors import EmulatedTableError, NoSupernetError, NotFoundError, TableVersionError, UnknownNameError
+from service.plans import Plans
 from service.table_shelf import TableShelf
 
 Export = Callable[[Architecture, Mapping[str, str]], bytes]
@@ -34,11 +35,11 @@ class Supernet:
 
 @dataclass(frozen=True)
 class SpaceEntry:
-    """A space of the catalogue; `supernet` is None where none was trained, `plan` makes its measurement plan's zip."""
+    """A space of the catalogue; `supernet` is None where none was trained."""
 
     space: Space
     supernet: Supernet | None
-    plan: Callable[[], bytes]
+    plans: Plans
 
 
 class Catalogue:
@@ -73,15 +74,16 @@ class Catalogue:
             raise UnknownNameError("space", ["/space"], self.names)
         return self._entries[name]
 
-    def resources(self, name: str) -> SearchResources:
-        """What the engine needs to search or score in a space, with the tables as they are now.
+    def resources(self, name: str, tables: Mapping[str, LatencyTable] | None = None) -> SearchResources:
+        """What the engine needs to search or score in a space, with these tables or those that are here now.
 
         Raises:
             UnknownNameError: no such space.
             NoSupernetError: no supernet was trained for it.
         """
         entry = self.requested(name)
-        return SearchResources(entry.space, self.supernet(entry).predictor, self.tables_for(name))
+        predictor = self.supernet(entry).predictor
+        return SearchResources(entry.space, predictor, self.tables_for(name) if tables is None else tables)
 
     def supernet(self, entry: SpaceEntry) -> Supernet:
         """The supernet of a space.
@@ -94,10 +96,30 @@ class Catalogue:
             raise NoSupernetError(entry.space.name, ready)
         return entry.supernet
 
-    def tables_for(self, space: str) -> dict[str, LatencyTable]:
-        """Tables of a space by device."""
-        return {device: table for (device, name), table in self.shelf.tables().items() if name == space}
+    def tables_for(self, space: str, versions: Mapping[str, str] | None = None) -> dict[str, LatencyTable]:
+        """Tables of a space by device: the present ones, or where `versions` names a sha256, this version.
+
+        Raises:
+            TableVersionError: a version named is not here.
+        """
+        present = {device: table for (device, name), table in self.shelf.tables().items() if name == space}
+        named = {device: self.shelf.version(device, space, sha256) for device, sha256 in (versions or {}).items()}
+        gone = [device for device, table in named.items() if table is None]
+        if gone:
+            raise TableVersionError(space, gone)
+        return present | {device: table for device, table in named.items() if table is not None}
 
     def tables_of(self, device: str) -> dict[str, LatencyTable]:
         """Tables of a device by space, empty for an unknown device."""
         return {space: table for (name, space), table in self.shelf.tables().items() if name == device}
+
+
+def refuse_emulated(tables: Mapping[str, LatencyTable], devices: Sequence[str]) -> None:
+    """Refuse tables of emulated processors.
+
+    Raises:
+        EmulatedTableError: pointing at each of `devices` whose table is one.
+    """
+    emulated = [place for place, device in enumerate(devices) if tables[device].provenance.emulated]
+    if emulated:
+        raise EmulatedTableError([f"/devices/{place}" for place in emulated])

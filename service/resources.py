@@ -6,15 +6,14 @@ processes, objects do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 import search
-from latency_tables import OperatorKey, shipped_tables, write_plan
+from latency_tables import MeasurementPlan, OperatorKey, shipped_tables
 from search import (
     ErrorPredictor,
     SearchResources,
@@ -27,6 +26,7 @@ from search import (
 )
 from service.catalogue import Catalogue, SpaceEntry, Supernet
 from service.jobs.order import SearchOrder
+from service.plans import Plans
 from service.table_shelf import TableShelf
 
 _SHIPPED = Path(search.__file__).parent / "pretrained"
@@ -41,9 +41,7 @@ def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogu
         PredictorError: a supernet has too few evaluations.
     """
     spaces = {name: load_space(name) for name in known_spaces()}
-    entries = {
-        name: SpaceEntry(space, _supernet(space, pretrained), _plan_maker(space)) for name, space in spaces.items()
-    }
+    entries = {name: SpaceEntry(space, _supernet(space, pretrained), _plans(space)) for name, space in spaces.items()}
     return Catalogue(entries, _shelf(list(spaces.values()), tables_dir, refuse_damaged=True))
 
 
@@ -57,9 +55,12 @@ def load_shelf(tables_dir: Path) -> TableShelf:
 
 
 def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
-    """What one search needs; the user's damaged tables are left out, since they may be of another device.
+    """What one search needs, with the versions of the tables that it was posted with.
+
+    The user's damaged tables are left out, since they may be of another device.
 
     Raises:
+        TableVersionError: a version is gone.
         UnknownSpaceError, SpaceFileError, ArtefactError, PredictorError: as `load_catalogue`.
         NoSupernetError: no supernet was trained for the space.
     """
@@ -67,9 +68,11 @@ def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
     space = load_space(name)
     pretrained = None if order.pretrained_dir is None else Path(order.pretrained_dir)
     supernet = _supernet(space, pretrained, np.array(order.hyperparameters))
-    entry = SpaceEntry(space, supernet, _plan_maker(space))
+    entry = SpaceEntry(space, supernet, _plans(space))
     catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir), refuse_damaged=False))
-    return catalogue.resources(name), catalogue.supernet(entry)
+    # A search that was posted before versions were kept takes the tables that are here now.
+    tables = catalogue.tables_for(name, order.request.get("tables"))
+    return catalogue.resources(name, tables), catalogue.supernet(entry)
 
 
 def _supernet(
@@ -94,6 +97,9 @@ def _operators(space: Space) -> tuple[OperatorKey, ...]:
     return tuple(block.operator_key for block in space.operators() if block.operator_key is not None)
 
 
-def _plan_maker(space: Space) -> Callable[[], bytes]:
-    """Makes the plan when it is first asked for, and keeps it: it takes seconds and is the same each time."""
-    return cache(lambda: write_plan(measurement_plan(space)))
+def _plans(space: Space) -> Plans:
+    return Plans(partial(_make_plan, space))
+
+
+def _make_plan(space: Space, networks: int | None) -> MeasurementPlan:
+    return measurement_plan(space) if networks is None else measurement_plan(space, networks=networks)

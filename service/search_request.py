@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from search import Limit, SearchSpec
-from service.strict_model import Name, StrictModel
+from service.strict_model import Name, Sha256, StrictModel
 
 LARGEST_SEED = 2**63 - 1
 Value = Annotated[float, Field(ge=0, le=1e15)]
@@ -76,6 +76,18 @@ class SearchRequest(StrictModel):
         int | None,
         Field(ge=0, le=LARGEST_SEED, description="The same seed gives the same front. Random when left out."),
     ] = None
+    tables: Annotated[
+        dict[Name, Sha256] | None,
+        Field(
+            max_length=16,
+            description="By device the sha256 of the version of its latency table; the present one where left out. A"
+            " search keeps the versions that it was posted with.",
+        ),
+    ] = None
+    allow_emulated: Annotated[
+        bool,
+        Field(description="Use tables that were measured on an emulated processor, which say nothing about a device."),
+    ] = False
     remeasure: Annotated[
         bool,
         Field(
@@ -91,6 +103,14 @@ class SearchRequest(StrictModel):
             message = "Needs latency_ms among the objectives: add it, or leave remeasure out."
             raise PydanticCustomError("remeasure_without_latency", message)
         return remeasure
+
+    @field_validator("tables")
+    @classmethod
+    def _of_its_devices(cls, tables: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
+        if not set(tables or {}) <= set(info.data.get("devices", tables or {})):
+            message = "Names a table of a device that is not searched for: add it to devices, or leave it out."
+            raise PydanticCustomError("table_of_another_device", message)
+        return tables
 
     def search_spec(self) -> SearchSpec:
         """The engine's input.

@@ -17,6 +17,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 """Name of a space or device: 1 to 64 of lower-case letters, digits, dot, underscore and hyphen."""
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""Fingerprint of a content, in lower-case hexadecimal digits."""
+
 
 class StrictModel(BaseModel):
     """A request part; the fault of an unknown field lists the known ones."""

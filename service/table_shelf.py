@@ -85,8 +85,8 @@ class TableShelf:
         """The versions kept, the last one first."""
         return self._versions.of(device, space)
 
-    def keep(self, table: LatencyTable) -> None:
-        """Keep a version for as long as searches may ask for it.
+    def keep(self, table: LatencyTable) -> str:
+        """Keep a version for as long as searches may ask for it; its sha256.
 
         Raises:
             StorageError: it cannot be written.
@@ -95,6 +95,7 @@ class TableShelf:
             self._versions.add(table)
         except TableFileError as error:
             raise _storage_error(error) from error
+        return table.sha256
 
     def publish(self, table: LatencyTable) -> bool:
         """Make a table the current one of its device and space; whether it is a version not seen before.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -47,9 +46,8 @@ def get_space(space: SpaceName, services: ServicesDep) -> dict[str, Any]:
 )
 def get_measurement_plan(space: SpaceName, services: ServicesDep) -> Response:
     """A zip of small ONNX models and whole networks, with `plan.json`: what the agent times on a device."""
-    content = services.catalogue.entry(space).plan()
-    sha256 = hashlib.sha256(content).hexdigest()
-    return download(content, "application/zip", f"{space}-measurement-plan.zip", sha256)
+    plan = services.catalogue.entry(space).plans.get()
+    return download(plan.content, "application/zip", f"{space}-measurement-plan.zip", plan.sha256)
 
 
 def _summary(catalogue: Catalogue, entry: SpaceEntry) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search import Architecture, load_space
+from search import Architecture, load_space, measurement_plan
 from service.catalogue import Catalogue, SpaceEntry, Supernet
 from service.errors import (
     InvalidStateError,
@@ -21,6 +21,7 @@ from service.errors import (
 from service.fronts import Fronts
 from service.job import JobError
 from service.jobs.lifecycle import Lifecycle
+from service.plans import Plans
 from service.storage.artefacts import ResultFiles
 from service.storage.database import Database
 from service.table_shelf import TableShelf
@@ -46,7 +47,7 @@ class FakePredictor:
 
 def catalogue(folder: Path, sha256: str | None = "made-with-this") -> Catalogue:
     supernet = None if sha256 is None else Supernet({}, sha256, FakePredictor(), (), fake_export)
-    entry = SpaceEntry(load_space(SPACE), supernet, lambda: b"plan")
+    entry = SpaceEntry(load_space(SPACE), supernet, Plans(lambda _: measurement_plan(load_space(SPACE))))
     return Catalogue({SPACE: entry}, TableShelf({(DEVICE, SPACE): board_table()}, folder / "tables", {SPACE: ()}))
 
 

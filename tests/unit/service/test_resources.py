@@ -18,7 +18,7 @@ def test_a_measurement_plan_is_made_once_and_not_before_it_is_asked_for(monkeypa
         return measurement_plan(space)
 
     monkeypatch.setattr(resources, "measurement_plan", make)
-    plan = resources._plan_maker(load_space(SPACE))
+    plans = resources._plans(load_space(SPACE))
     assert made == []
-    assert plan() is plan()
+    assert plans.get() is plans.get()
     assert made == [SPACE]

@@ -1,0 +1,56 @@
+"""What to know before trusting a table that was put: told in the answer, and no reason to refuse it."""
+
+from __future__ import annotations
+
+from latency_tables import LatencyTable
+from search import Space
+from service.table_checks import middling_speed
+
+_FEW_NETWORKS = 10
+_USUAL_GMACS_PER_S = (0.02, 500.0)
+
+
+def table_warnings(table: LatencyTable, space: Space) -> list[dict[str, str]]:
+    """Stable codes with one sentence each."""
+    found = {
+        "emulated": _emulated(table),
+        "no_honesty": _no_honesty(table),
+        "no_interval": _no_interval(table),
+        "threads_unknown": _threads_unknown(table),
+        "unusual_speed": _unusual_speed(table, space),
+    }
+    return [{"code": code, "detail": detail} for code, detail in found.items() if detail is not None]
+
+
+def _emulated(table: LatencyTable) -> str | None:
+    if not table.provenance.emulated:
+        return None
+    return "Measured on an emulated processor: searches refuse this table unless they say allow_emulated."
+
+
+def _no_honesty(table: LatencyTable) -> str | None:
+    if table.honesty is None:
+        return "No network was measured: how far these latencies are from the device's is not known."
+    if table.honesty.networks < _FEW_NETWORKS:
+        return f"Only {table.honesty.networks} networks judge this table."
+    return None
+
+
+def _no_interval(table: LatencyTable) -> str | None:
+    return None if table.has_interval else "Latencies of this table come without an interval."
+
+
+def _threads_unknown(table: LatencyTable) -> str | None:
+    known = table.provenance.threads is not None
+    return None if known else "A table holds for one number of threads, and this one does not say for which."
+
+
+def _unusual_speed(table: LatencyTable, space: Space) -> str | None:
+    latency_ms, speed = middling_speed(table, space)
+    slowest, fastest = _USUAL_GMACS_PER_S
+    if slowest <= speed <= fastest:
+        return None
+    return (
+        f"A middling network of {space.name} takes {latency_ms:.4g} ms, which is {speed:.3g} GMAC/s; most devices have"
+        f" {slowest:g} to {fastest:g}. Check that the times are milliseconds for one image."
+    )
