@@ -14,8 +14,10 @@ from service.api.json_body import StrictRoute
 from service.api.page_token import read_page_token, write_page_token
 from service.api.schemas import EventList, JobAnswer, JobList
 from service.bootstrap import Services
+from service.catalogue import refuse_emulated
 from service.job import TERMINAL, SearchJob, State
 from service.jobs.lifecycle import search_not_found
+from service.jobs.remeasure import local_devices
 from service.search_request import SearchRequest
 from service.storage.job_repository import JobRepository
 
@@ -31,8 +33,17 @@ PageToken = Annotated[str, Query(max_length=1000, description="`next_page_token`
 def post_search(request: SearchRequest, response: Response, services: ServicesDep) -> dict[str, Any]:
     """Queue a search. What cannot work is refused at once: unknown names, limits that no network of the space keeps."""
     seed = request.seed if request.seed is not None else secrets.randbelow(_RANDOM_SEEDS)
-    effective = request.model_copy(update={"seed": seed})
-    check_spec(effective.search_spec(), services.catalogue.resources(request.space))
+    spec = request.model_copy(update={"seed": seed}).search_spec()
+    services.catalogue.requested(request.space)
+    tables = services.catalogue.tables_for(request.space, request.tables)
+    check_spec(spec, services.catalogue.resources(request.space, tables))
+    if not request.allow_emulated:
+        refuse_emulated(tables, request.devices)
+    if request.remeasure:
+        local_devices(request.devices, tables)
+    # From here on the search has these very tables, whatever is put or measured before it runs.
+    versions = {device: services.catalogue.shelf.keep(tables[device]) for device in request.devices}
+    effective = request.model_copy(update={"seed": seed, "tables": versions})
     sent = request.model_dump(exclude_unset=True)
     job = services.lifecycle.create(sent, effective.model_dump(exclude_none=True))
     services.worker.wake()
