@@ -1,6 +1,7 @@
 """Operator latencies per device: measured, imported, checked (DESIGN.md, section 5)."""
 
 from latency_tables.atomic_file import replace_file
+from latency_tables.cost_model import CostPosterior, CostPrior, fit_costs
 from latency_tables.errors import (
     LatencyTableError,
     MeasurementError,
@@ -12,6 +13,13 @@ from latency_tables.errors import (
     TableImportError,
 )
 from latency_tables.estimate import estimate_table
+from latency_tables.few_shot import (
+    FewShotFit,
+    choose_networks,
+    fit_few_shot,
+    fit_known_device,
+    prior_from_tables,
+)
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
 from latency_tables.importers.block_yaml import read_block_yaml
 from latency_tables.importers.plain_csv import read_plain_csv
@@ -25,6 +33,14 @@ from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
+    "CostPosterior",
+    "CostPrior",
+    "FewShotFit",
+    "choose_networks",
+    "fit_costs",
+    "fit_few_shot",
+    "fit_known_device",
+    "prior_from_tables",
     "Honesty",
     "ImportedRows",
     "Kind",

@@ -77,9 +77,8 @@ class _HonestyPart(_Part):
         return self
 
     def honesty(self) -> Honesty:
-        fields = self.model_dump()
-        pairs = {name: tuple(fields.pop(name)) for name in ("predicted_ms", "measured_ms")}
-        return Honesty(**fields, **pairs)
+        pairs = {"predicted_ms": tuple(self.predicted_ms), "measured_ms": tuple(self.measured_ms)}
+        return Honesty(**(self.model_dump() | pairs))
 
 
 class _UncertaintyPart(_Part):

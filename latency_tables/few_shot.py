@@ -1,0 +1,142 @@
+"""Few-shot: a new device's operator costs from 10 to 30 whole networks, with known devices as the prior.
+
+Part `latency_tables/` of the way of the data (DESIGN.md, section 5). Called by `estimate` for tables and by
+`benchmarks.latency fewshot`. Plain arrays: k costs (a column of ones in `counts` is the fixed cost), times in ms.
+
+A **reading** is one way to count a network's operators, for example "all of them" or "only those whose result is used":
+runtimes differ in what they remove from a graph. Where there are several, the measured networks tell which one holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from latency_tables.cost_model import CostPosterior, CostPrior, fit_costs
+
+Floats = npt.NDArray[np.float64]
+
+WIDTHS = (0.003, 0.01, 0.03, 0.1)
+"""How far an operator's cost may lie from where the other devices put it, relative to their mean latency."""
+WIDTH_AND_NOISE = (0.01, 1.0, 0.12, 0.5)
+DEVICE_SPREAD = 1.2
+"""New devices differ more than the few known ones do among themselves."""
+SCALE_SPREAD, FIXED_SPREAD = 0.3, 0.2
+KNOWN_NOISE = 0.05
+"""Noise of one network when the costs of a known device are fitted."""
+LOOSE = 0.5
+
+
+@dataclass(frozen=True)
+class FewShotFit:
+    """A new device: one posterior per reading, and how probable each reading is."""
+
+    posteriors: tuple[CostPosterior, ...]
+    shares: tuple[float, ...]
+
+    def predict_ms(self, readings: Sequence[Floats]) -> Floats:
+        """Latency in ms of networks, `(n,)`.
+
+        Args:
+            readings: for each reading the operator counts `(n, k)` of the same networks.
+        """
+        return np.asarray(
+            sum(s * p.predict_ms(x) for s, p, x in zip(self.shares, self.posteriors, readings, strict=True))
+        )
+
+    def half_width_ms(self, readings: Sequence[Floats]) -> Floats:
+        """Half-width of the 90 % interval in ms, `(n,)`."""
+        middle = self.predict_ms(readings)
+        parts = list(zip(self.shares, self.posteriors, readings, strict=True))
+        variance = sum(s * (p.variance(x) + np.square(p.predict_ms(x) - middle)) for s, p, x in parts)
+        quantile = sum(s * p.quantile for s, p, _ in parts)
+        return np.asarray(quantile * np.sqrt(variance))
+
+
+def fit_known_device(counts: Floats, latency_ms: Floats) -> Floats:
+    """Costs `(k,)` in ms of a device of which many networks `(n, k)` were measured: ridge regression."""
+    unit = float(latency_ms.mean())
+    spread = np.where((counts == 1).all(axis=0), 10.0, LOOSE)
+    design = counts * spread
+    inner = design.T @ design + KNOWN_NOISE**2 * np.eye(design.shape[1])
+    return np.asarray(unit * spread * np.linalg.solve(inner, design.T @ (latency_ms / unit)))
+
+
+def prior_from_tables(costs: Floats, counts: Floats) -> CostPrior:
+    """The prior for a new device from the costs of known ones.
+
+    Each device's costs are taken relative to its mean latency over the networks, so that fast and slow devices count
+    alike: what is learned is how the time divides among the operators, and how that differs from device to device.
+
+    Args:
+        costs: `(d, k)` in ms, one row per known device; at least one.
+        counts: `(n, k)`, networks of the space.
+    """
+    units = (counts @ costs.T).mean(axis=0)
+    relative = costs / units[:, None]
+    mean = relative.mean(axis=0)
+    devices = (relative - mean).T / np.sqrt(max(len(costs) - 1, 1))
+    fixed = np.where((counts == 1).all(axis=0), 1.0, 0.0)
+    basis = np.column_stack([SCALE_SPREAD * mean, FIXED_SPREAD * fixed, DEVICE_SPREAD * devices])
+    return CostPrior(mean, basis, 1.0 - fixed, WIDTHS, *WIDTH_AND_NOISE, scaled=True)
+
+
+def fit_few_shot(
+    readings: Sequence[Floats], latency_ms: Floats, prior: CostPrior, reading_shares: Sequence[float] | None = None
+) -> FewShotFit:
+    """Costs of a new device from a few measured networks.
+
+    Args:
+        readings: for each reading the operator counts `(n, k)` of the measured networks.
+        latency_ms: `(n,)`.
+        prior: from `prior_from_tables`.
+        reading_shares: how probable each reading is beforehand; equal when left out.
+    """
+    before = np.ones(len(readings)) if reading_shares is None else np.asarray(reading_shares, dtype=np.float64)
+    posteriors = tuple(fit_costs(counts, latency_ms, prior) for counts in readings)
+    logs = np.log(before) + np.array([posterior.evidence for posterior in posteriors])
+    shares = np.exp(logs - logs.max())
+    return FewShotFit(posteriors, tuple((shares / shares.sum()).tolist()))
+
+
+def choose_networks(
+    counts: Floats, count: int, prior_covariance: Floats | None = None, noise: float = 0.08
+) -> list[int]:
+    """Rows of `counts` to measure: greedily those that leave least variance over all candidates together.
+
+    Expected variance reduction (Cohn 1996), the sum over candidates of the variance of their latency.
+
+    Args:
+        counts: `(p, k)` candidates; measured networks are chosen among them, each at most once.
+        count: how many, at most p.
+        prior_covariance: `(k, k)` of the costs, relative to a mean latency of 1; the identity when left out.
+        noise: of a measurement, in the same unit.
+    """
+    if not 0 <= count <= len(counts):
+        raise ValueError(f"{count} networks cannot be chosen from {len(counts)}")
+    if prior_covariance is None:
+        features = counts / max(float(np.linalg.norm(counts, axis=1).mean()), 1e-12)
+    else:
+        spread, vectors = np.linalg.eigh(prior_covariance)
+        features = counts @ (vectors * np.sqrt(np.maximum(spread, 0.0)))
+    return _greedy(features, count, noise**2)
+
+
+def _greedy(features: Floats, count: int, noise: float) -> list[int]:
+    """Choose rows; `features @ features.T` is the covariance of their latencies, and shrinks with each choice."""
+    left = features.copy()
+    chosen: list[int] = []
+    for _ in range(count):
+        variance = np.square(left).sum(axis=1)
+        gain = ((left @ (left.T @ left)) * left).sum(axis=1) / (variance + noise)
+        gain[chosen] = -np.inf
+        best = int(gain.argmax())
+        chosen.append(best)
+        row, own = left[best].copy(), float(variance[best])
+        if own > 0:
+            shrink = (1.0 - np.sqrt(noise / (own + noise))) / own
+            left -= shrink * np.outer(left @ row, row)
+    return chosen
