@@ -6,13 +6,16 @@ checks three predictions by running the networks. What people see of it is in `d
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -61,7 +64,8 @@ def run_demo(folder: Path, *, budget_s: float, all_models: bool, console: Consol
         MeasurementError, TableFileError: this machine could not be measured, or the table not be written.
     """
     try:
-        _run(folder, budget_s, all_models, console)
+        with _ended_by_signals():
+            _run(folder, budget_s, all_models, console)
     except DataFolderError as error:
         raise DemoError(f"Folder {error.path}: {error.reason}. Choose another with --out.") from error
     except OSError as error:
@@ -83,6 +87,28 @@ def _run(folder: Path, budget_s: float, all_models: bool, console: Console) -> N
     _check(fronts[0], folder, console)
     for line in demo_report.closing(folder, data_dir, fronts, time.monotonic() - started):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the demo as Ctrl+C does: its service ends, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # One that is ignored stays so: `nohup lutnas demo` outlives its terminal.
+    taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in taken:
+        signal.signal(number, _exit_by_signal)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def _exit_by_signal(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 @contextmanager
