@@ -65,9 +65,9 @@ STATISTIC = (
     "fastest over rounds of samples; a sample is the fastest of 8 to 20 consecutive runs (about 12 ms), after one"
     " untimed run"
 )
-SETTLED_ROUNDS, SETTLED_GAIN, SETTLED_SHARE = 12, 0.003, 0.95
-"""Measured enough: from this round on, where the later half of the rounds made this share of the models no more than
-this fraction faster than the earlier half had."""
+SETTLED_ROUNDS, SETTLED_GAIN, SETTLED_SPREAD, SETTLED_SHARE = 12, 0.003, 0.01, 0.95
+"""Measured enough: from this round on, where for this share of the models the later half of the rounds was not faster
+by more than the gain, and the three fastest samples lie within the spread."""
 SENTINELS = 3
 MOST_DRIFT, MOST_DISAGREEMENT = 0.05, 0.03
 """Above these the result warns: slow-down of the sentinels, difference of the two halves of the middle model."""
@@ -275,13 +275,18 @@ class _Record:
             model.seconds += spent_s
 
     def settled(self) -> bool:
-        """Whether more rounds would hardly change the times: the later half of the rounds hardly has."""
+        """Whether more rounds would hardly change the times: the later half hardly has, and lucky ones are not alone.
+
+        Odd and even rounds are not compared here, so that their difference stays a fair measure of repeatability.
+        """
         rounds = len(self.samples_ms)
         if rounds < SETTLED_ROUNDS or rounds % 2:
             return False
         samples = np.array(self.samples_ms)
-        gain = 1 - samples.min(axis=0) / samples[: rounds // 2].min(axis=0)
-        return bool(np.quantile(gain, SETTLED_SHARE) <= SETTLED_GAIN)
+        fastest = np.sort(samples, axis=0)[:3]
+        gain = np.quantile(1 - fastest[0] / samples[: rounds // 2].min(axis=0), SETTLED_SHARE)
+        spread = np.quantile(fastest[2] / fastest[0] - 1, SETTLED_SHARE)
+        return bool(gain <= SETTLED_GAIN and spread <= SETTLED_SPREAD)
 
     def entries(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         samples = np.array(self.samples_ms)

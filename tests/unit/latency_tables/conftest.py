@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from latency_tables import LatencyTable, MeasurementPlan, OperatorKey, PlanEntry, Provenance, write_plan
+from latency_tables import LatencyTable, MeasurementPlan, OperatorKey, PlanEntry, Provenance, agent, write_plan
 
 SKIP = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
 STEM = OperatorKey("stem", (3, 32, 32), (16, 32, 32), (("kernel", 3), ("stride", 1)))
@@ -116,3 +117,27 @@ def _result(plan: MeasurementPlan, times_ms: dict[str, float]) -> dict[str, Any]
         "warnings": [],
         "entries": entries,
     }
+
+
+class FakeClock:
+    """A clock that only runs of models move."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, run_s: float, slowdown: float = 1.0) -> None:
+        self.now = 0.0
+        self.run_s, self.slowdown = run_s, slowdown
+        monkeypatch.setattr(agent.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(agent.time, "perf_counter_ns", self.tick)
+        self.starting = True
+
+    def tick(self) -> int:
+        if not self.starting:
+            self.now += self.run_s
+            self.run_s *= self.slowdown
+        self.starting = not self.starting
+        return round(self.now * 1e9)
+
+
+@pytest.fixture
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeClock]:
+    """Puts such a clock into the agent: `fake_clock(run_s=0.01)`."""
+    return functools.partial(FakeClock, monkeypatch)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from onnx import TensorProto
@@ -74,9 +75,9 @@ def test_progress_ends_with_all_done_and_nothing_left(plan: MeasurementPlan) -> 
     assert all(left >= 0 for _, _, left in calls)
 
 
-def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], fake_clock: Callable[..., Any]) -> None:
     """On a clock on which every run takes 10 ms, 3 s are enough for 16 rounds of 2 models with 9 runs each."""
-    clock = FakeClock(monkeypatch, run_s=0.01)
+    clock = fake_clock(run_s=0.01)
     named = [("a", make_onnx(2)), ("b", make_onnx(2))]
     record = agent._time_all(named, agent.Options(budget_s=3.0, early_stop=False), sentinels=0)
     assert len(record.samples_ms) in (14, 16)
@@ -85,36 +86,18 @@ def test_the_budget_is_kept_within_a_round(make_onnx: Callable[..., bytes], monk
 
 
 def test_a_budget_too_small_still_gives_the_fewest_rounds(
-    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+    make_onnx: Callable[..., bytes], fake_clock: Callable[..., Any]
 ) -> None:
-    FakeClock(monkeypatch, run_s=5.0)
+    fake_clock(run_s=5.0)
     assert len(agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0)).samples_ms) == 4
 
 
 def test_a_drifting_machine_shows_in_both_halves_alike(
-    make_onnx: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+    make_onnx: Callable[..., bytes], fake_clock: Callable[..., Any]
 ) -> None:
-    FakeClock(monkeypatch, run_s=0.01, slowdown=1.001)
+    fake_clock(run_s=0.01, slowdown=1.001)
     timing = agent._time_all([("a", make_onnx(2))], agent.Options(budget_s=1.0)).entries("a")["a"]
     assert timing["second_half_ms"] == pytest.approx(timing["first_half_ms"], rel=0.05)
-
-
-class FakeClock:
-    """A clock that only runs of models move."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, run_s: float, slowdown: float = 1.0) -> None:
-        self.now = 0.0
-        self.run_s, self.slowdown = run_s, slowdown
-        monkeypatch.setattr(agent.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(agent.time, "perf_counter_ns", self.tick)
-        self.starting = True
-
-    def tick(self) -> int:
-        if not self.starting:
-            self.now += self.run_s
-            self.run_s *= self.slowdown
-        self.starting = not self.starting
-        return round(self.now * 1e9)
 
 
 @pytest.mark.parametrize("step_ns", [0, -5_000_000])
