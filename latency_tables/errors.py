@@ -31,6 +31,14 @@ class RowFault:
         return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
 
 
+@dataclass(frozen=True)
+class ResultFault:
+    """What is wrong at one place of the agent's result; `place` leads to it, name by name."""
+
+    place: tuple[str | int, ...]
+    reason: str
+
+
 class LatencyTableError(Exception):
     """Root of all errors of `latency_tables`."""
 
@@ -76,12 +84,13 @@ class PlanError(LatencyTableError):
 
 
 class MeasurementError(LatencyTableError):
-    """The agent could not time a plan, or its result does not fit the plan."""
+    """The agent could not time a plan, or its result does not fit the plan; `faults` say where in the result."""
 
-    def __init__(self, where: str, reason: str) -> None:
+    def __init__(self, where: str, reason: str, faults: Sequence[ResultFault] = ()) -> None:
         super().__init__(f"Measurement, {where}: {reason}")
         self.where = where
         self.reason = reason
+        self.faults = tuple(faults)
 
 
 class TableImportError(LatencyTableError):

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from latency_tables import agent
-from latency_tables.errors import MeasurementError
+from latency_tables.errors import MeasurementError, ResultFault
 from latency_tables.plan import MOST_ENTRIES, MeasurementPlan, PlanRecipe, RecipePart, write_plan
 from latency_tables.strict_json import parse_object
 
@@ -83,7 +83,10 @@ def time_models(
 
 def _iso_date(text: str) -> str:
     """Raises ValueError where it is none."""
-    datetime.fromisoformat(text)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be an ISO 8601 date") from error
     return text
 
 
@@ -178,7 +181,7 @@ def recipe_of(result: Mapping[str, Any]) -> PlanRecipe | None:
     recipe = result.get("plan_recipe")
     if recipe is None:
         return None
-    part = _checked(RecipePart, recipe, "result.plan_recipe")
+    part = _checked(RecipePart, recipe, "result.plan_recipe", ("plan_recipe",))
     return PlanRecipe(part.kind, part.networks)
 
 
@@ -190,17 +193,27 @@ def check_measurement(result: Mapping[str, Any], plan: MeasurementPlan) -> Measu
     """
     measurement = _checked(Measurement, dict(result), "result")
     sha256 = hashlib.sha256(write_plan(plan)).hexdigest()
-    if measurement.plan_sha256 != sha256 or set(measurement.entries) != {entry.name for entry in plan.entries}:
-        raise MeasurementError(
-            "result", f"is of plan {measurement.plan_sha256[:64]}, not of {sha256}. Measure the present plan again."
+    if measurement.plan_sha256 != sha256:
+        reason = f"is of plan {measurement.plan_sha256}, not of {sha256}. Measure the present plan again."
+        raise MeasurementError("result", reason, [ResultFault(("plan_sha256",), reason)])
+    names = {entry.name for entry in plan.entries}
+    missing = sorted(names - set(measurement.entries))
+    strange = sorted(set(measurement.entries) - names)
+    faults = [ResultFault(("entries", name), "A model of the plan is missing.") for name in missing]
+    faults += [ResultFault(("entries", name), "The plan has no such model.") for name in strange]
+    if faults:
+        reason = (
+            f"lacks {len(missing)} models of its plan and has {len(strange)} others. Measure the present plan again."
         )
+        raise MeasurementError("result", reason, faults)
     return measurement
 
 
-def _checked(kind: type[Part], document: object, where: str) -> Part:
+def _checked(kind: type[Part], document: object, where: str, place: tuple[str, ...] = ()) -> Part:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        listed = "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in faults[:20])
-        raise MeasurementError(where, listed) from error
+        found = error.errors(include_input=False, include_url=False)
+        listed = "; ".join(f"{'.'.join(map(str, fault['loc']))[:150]}: {fault['msg']}" for fault in found[:20])
+        faults = [ResultFault((*place, *fault["loc"]), fault["msg"]) for fault in found]
+        raise MeasurementError(where, listed, faults) from error
