@@ -470,15 +470,19 @@ _KEPT_WHOLE = ("runs", "sentinels", "spent_s", "seconds", "interruptions")
 
 def _extend(record: _Record, document: Any, models: int) -> bool:
     """Add a journal's round to the record; False where it is none of so many models."""
-    if not isinstance(document, dict) or not {"at", "samples_ms", "turns", *_KEPT_WHOLE} <= document.keys():
+    try:
+        row = [float(ms) for ms in document["samples_ms"]]
+        turns = [[float(value) for value in turn] for turn in document["turns"]]
+        whole = {name: document[name] for name in ("at", *_KEPT_WHOLE)}
+        sizes = {len(row), len(whole["runs"]), len(whole["spent_s"])}
+    except (KeyError, TypeError, ValueError):
         return False
-    row = document["samples_ms"]
-    if {len(row), len(document["runs"]), len(document["spent_s"])} != {models} or not all(ms > 0 for ms in row):
+    if sizes != {models} or not all(ms > 0 for ms in row):
         return False
     record.samples_ms.append(row)
-    record.turns.extend(document["turns"])
+    record.turns.extend(turns)
     for name in _KEPT_WHOLE:
-        setattr(record, name, document[name])
+        setattr(record, name, whole[name])
     return True
 
 
