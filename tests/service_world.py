@@ -10,12 +10,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import numpy as np
 
 from latency_tables import LatencyTable, Provenance, Uncertainty, write_table
+from latency_tables.agent import describe_machine
 from search import Evaluations, Space, load_space
 from search.supernet.artefact import write_artefact
 from search.supernet.subnet import required_tensors
@@ -62,6 +65,14 @@ def board_table(name: str = SPACE, device: str = DEVICE) -> LatencyTable:
     return LatencyTable(
         device, name, 0.5, frozenset(), rows, provenance, None, Uncertainty(((0.0,),) * (1 + len(rows)), 0.1, 1.0)
     )
+
+
+def local_table(name: str = SPACE, device: str = "local-cpu", threads: int = 1) -> LatencyTable:
+    """The same made-up numbers in a table that says it was measured on this machine."""
+    machine, table = describe_machine(), board_table(name, device)
+    processor = f"{machine['board']} ({machine['processor']})" if machine["board"] else machine["processor"]
+    known = {"runtime": "onnxruntime", "runtime_version": version("onnxruntime"), "kind": "measured"}
+    return replace(table, provenance=replace(table.provenance, processor=processor, threads=threads, **known))
 
 
 def build_world(folder: Path, spaces: tuple[str, ...] = (SPACE,)) -> Settings:

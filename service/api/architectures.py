@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from latency_tables import LatencyTable
 from search import Architecture, GenomeError, Scores, Space, latency_breakdown, score
 from service.api.dependencies import ServicesDep, SpaceName
 from service.api.json_body import StrictRoute
 from service.api.schemas import ArchitectureAnswer, ScoreList, ScoreRequest
+from service.catalogue import refuse_emulated
 from service.errors import GenomeAddressError, UnknownNameError
 from service.jobs.breakdown_document import breakdown_view
 from service.strict_model import Name
@@ -30,17 +32,23 @@ GenomeText = Annotated[
 ]
 Devices = Annotated[
     list[Name] | None,
-    Query(max_length=64, description="Repeat it for several. Left out: all devices with a table for the space."),
+    Query(
+        max_length=64,
+        description="Repeat it for several. Left out: all devices with a table for the space,"
+        " but those of an emulated processor.",
+    ),
 ]
 
 
 @router.post("/score", response_model=ScoreList, summary="Score architectures")
 def score_architectures(request: ScoreRequest, services: ServicesDep) -> dict[str, Any]:
     """Expected error, latency per device and exact costs of up to 10,000 genomes, in the order sent."""
-    resources = services.catalogue.resources(request.space)
+    services.catalogue.requested(request.space)
     tables = services.catalogue.tables_for(request.space)
-    devices = _chosen(request.devices, tables, "/devices")
-    scores = score(resources, request.genomes, devices)
+    devices = _chosen(request.devices, tables, "/devices", emulated=request.allow_emulated)
+    if not request.allow_emulated:
+        refuse_emulated(tables, request.devices or ())
+    scores = score(services.catalogue.resources(request.space, tables), request.genomes, devices)
     return {
         "space": request.space,
         "scores": [_score(scores, row) for row in range(len(scores.genomes))],
@@ -57,7 +65,7 @@ def get_architecture(
     architecture = _architecture(entry.space, [int(gene) for gene in genome.split("-")])
     tables = services.catalogue.tables_for(space)
     chosen = _chosen(devices, tables, "/query/devices")
-    scores = score(services.catalogue.resources(space), [architecture.genome], chosen)
+    scores = score(services.catalogue.resources(space, tables), [architecture.genome], chosen)
     return _score(scores, 0) | {
         "space": space,
         "architecture_id": architecture.architecture_id,
@@ -68,13 +76,16 @@ def get_architecture(
     }
 
 
-def _chosen(devices: Sequence[str] | None, known: Collection[str], place: str) -> tuple[str, ...]:
-    """The devices asked for, each once, or all; `place` points to them in the request."""
-    chosen = tuple(dict.fromkeys(sorted(known) if devices is None else devices))
-    unknown = [f"{place}/{number}" for number, device in enumerate(devices or ()) if device not in known]
+def _chosen(
+    devices: Sequence[str] | None, known: Mapping[str, LatencyTable], place: str, *, emulated: bool = False
+) -> tuple[str, ...]:
+    """The devices asked for, each once, or all that are real; `place` points to them in the request."""
+    if devices is None:
+        return tuple(name for name in sorted(known) if emulated or not known[name].provenance.emulated)
+    unknown = [f"{place}/{number}" for number, device in enumerate(devices) if device not in known]
     if unknown:
         raise UnknownNameError("device", unknown, sorted(known))
-    return chosen
+    return tuple(dict.fromkeys(devices))
 
 
 def _architecture(space: Space, genes: Sequence[int]) -> Architecture:

@@ -84,6 +84,23 @@ def test_devices_can_be_chosen(client: Client, neighbourly: LatencyTable) -> Non
     assert list(found["latency_ms"]) == list(found["breakdown"]) == list(found["tables"]) == ["neighbourly"]
 
 
+def test_an_emulated_device_is_left_out_unless_it_is_named(client: Client, services: Services) -> None:
+    table = board_table(device="emulated")
+    table = replace(table, provenance=replace(table.provenance, emulated=True))
+    write_table(table, services.settings.tables_dir / "emulated" / f"{SPACE}.json")
+    request = {"space": SPACE, "genomes": [[0, 0, 0, 0]]}
+    assert "emulated" not in client.get(f"{ADDRESS}/0-0-0-0").json()["latency_ms"]
+    assert "emulated" not in client.post("/v1/architectures/score", json=request).json()["tables"]
+    named = client.get(f"{ADDRESS}/0-0-0-0", params={"devices": "emulated"}).json()
+    assert named["tables"]["emulated"]["emulated"] is True
+    request["devices"] = [DEVICE, "emulated"]
+    refused = client.post("/v1/architectures/score", json=request)
+    assert (refused.status_code, refused.json()["code"]) == (422, "emulated_table")
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["/devices/1"]
+    forced = client.post("/v1/architectures/score", json=request | {"allow_emulated": True}).json()
+    assert forced["tables"]["emulated"]["emulated"] is True
+
+
 def test_unknown_devices_are_named_by_their_place(client: Client) -> None:
     answer = client.get(f"{ADDRESS}/0-0-0-0", params={"devices": [DEVICE, "none"]})
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_device")

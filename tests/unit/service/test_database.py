@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from service.errors import DatabaseStartError, StorageBusyError, StorageFullError, StorageUnavailableError
-from service.job import State
+from service.job import Progress, State
 from service.jobs.lifecycle import Lifecycle
 from service.storage.database import Database, journal_mode, open_database
 from service.storage.job_repository import JobRepository
@@ -61,6 +61,30 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
     with second.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM mark")).scalar() == 0
     second.close()
+
+
+def test_searches_of_the_first_version_are_kept(tmp_path: Path) -> None:
+    """Migrated to the present tables with what they hold."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+    database = open_database(url)
+    with database.write() as connection:
+        for column in ("phase_fraction", "seconds_left"):
+            connection.execute(text(f"ALTER TABLE searches DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        query = """
+            INSERT INTO searches (id, state, request, effective, seed, attempt, phase, generation, generations_total,
+                                  evaluations, front_size, created_at, queued_at, updated_at)
+            VALUES ('a', 'queued', '{}', '{}', 1, 1, 'waiting', 0, 5, 0, 0, :now, :now, :now)
+        """
+        connection.execute(text(query), {"now": "2026-11-22T12:00:00.000000Z"})
+    database.close()
+    again = open_database(url)
+    with again.read() as connection:
+        job = JobRepository(connection).get("a")
+        assert job is not None
+        assert job.progress == Progress(generations_total=5)
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    again.close()
 
 
 def delete_and_stumble(database: Database, search_id: str) -> None:

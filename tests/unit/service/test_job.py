@@ -46,9 +46,17 @@ def test_the_forecast_extends_the_pace_so_far() -> None:
     assert JOB.estimated_finish_at == START + timedelta(seconds=40)
 
 
+def test_a_process_that_knows_its_time_left_is_believed() -> None:
+    job = replace(JOB, progress=Progress("remeasuring", 100, 100, phase_fraction=0.25, seconds_left=33.0))
+    assert job.progress.fraction == 0.25
+    assert job.estimated_finish_at == START + timedelta(seconds=43)
+    assert replace(job, state=State.SUCCEEDED).estimated_finish_at is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"effective": {"space": "tiny", "remeasure": True}},
         {"state": State.SUCCEEDED},
         {"started_at": None},
         {"progress": Progress("evolving", 1, 100)},

@@ -90,7 +90,7 @@ def test_twenty_claimers_never_get_the_same_search(lifecycle: Lifecycle, tmp_pat
 
 def test_progress_is_stored_with_an_event(lifecycle: Lifecycle, database: Database) -> None:
     job = claimed(lifecycle)
-    progress = Progress("evolving", 3, 10, 24, 0.5, 4)
+    progress = Progress("remeasuring", 3, 10, 24, 0.5, 4, 0.25, 12.5)
     assert lifecycle.progress(job.id, job.attempt, progress) is not None
     assert stored(database, job.id).progress == progress
     assert history(database, job.id)[-1] == "progress"
@@ -98,9 +98,11 @@ def test_progress_is_stored_with_an_event(lifecycle: Lifecycle, database: Databa
 
 def test_a_search_succeeds_with_its_files(lifecycle: Lifecycle, database: Database) -> None:
     job = claimed(lifecycle)
+    lifecycle.progress(job.id, job.attempt, Progress("remeasuring", 3, 10, phase_fraction=0.25, seconds_left=12.5))
     lifecycle.succeed(job.id, job.attempt, [FILE], 5)
     ended = stored(database, job.id)
     assert (ended.state, ended.owner, ended.progress.fraction, ended.progress.front_size) == ("succeeded", None, 1.0, 5)
+    assert ended.progress.seconds_left is None
     assert ended.finished_at is not None
     with database.read() as connection:
         assert JobRepository(connection).file(job.id, "front.json") == FILE

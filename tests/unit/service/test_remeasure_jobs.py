@@ -7,30 +7,23 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 import pytest
 
 from latency_tables import LatencyTable, MeasureOptions
-from latency_tables.agent import describe_machine
 from search import SearchCancelled, SearchResult, SearchSpec, Space, load_space, run_search
 from service.catalogue import Supernet
 from service.errors import RemeasureElsewhereError
 from service.jobs import remeasure as module
 from service.jobs.remeasure import Remeasurement, local_devices, remeasure
 from service.jobs.result_documents import Basis, result_files
-from tests.service_world import SPACE, board_table
+from tests.service_world import SPACE, board_table, local_table
 from tests.unit.search.fakes import fake_resources
 
 
 def here(device: str = "local-cpu", threads: int = 1) -> LatencyTable:
-    """A table that says it was measured on this machine."""
-    machine = describe_machine()
-    processor = f"{machine['board']} ({machine['processor']})" if machine["board"] else machine["processor"]
-    table = board_table(device=device)
-    known = {"runtime": "onnxruntime", "runtime_version": version("onnxruntime"), "kind": "measured"}
-    return replace(table, provenance=replace(table.provenance, processor=processor, threads=threads, **known))
+    return local_table(device=device, threads=threads)
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,19 @@ def test_a_request_becomes_the_engines_spec() -> None:
     assert set(spec.limits) == {latency, params}
 
 
+def test_a_front_is_measured_again_only_when_asked_for() -> None:
+    assert SearchRequest.model_validate(BASE).remeasure is False
+    assert SearchRequest.model_validate(BASE | {"remeasure": True}).remeasure is True
+
+
+@pytest.mark.parametrize("objectives", [["error"], ["error", "macs"]])
+def test_what_is_not_minimised_cannot_be_measured_again(objectives: list[str]) -> None:
+    with pytest.raises(ValidationError, match="latency_ms among the objectives") as caught:
+        SearchRequest.model_validate(BASE | {"objectives": objectives, "remeasure": True})
+    assert [fault["loc"] for fault in caught.value.errors()] == [("remeasure",)]
+    assert SearchRequest.model_validate(BASE | {"objectives": objectives, "remeasure": False})
+
+
 def test_a_spec_needs_its_seed() -> None:
     with pytest.raises(ValueError, match="seed"):
         SearchRequest.model_validate(BASE).search_spec()
@@ -124,6 +137,8 @@ def test_a_spec_needs_its_seed() -> None:
         ({"generations": 0}, ("generations",)),
         ({"generations": 10**9}, ("generations",)),
         ({"seed": -1}, ("seed",)),
+        ({"remeasure": 1}, ("remeasure",)),
+        ({"remeasure": "yes"}, ("remeasure",)),
         ({"seed": 2**63}, ("seed",)),
         ({"colour": "red"}, ("colour",)),
         ({"limits": {"flops": {"max": 1}}}, ("limits", "flops")),

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
+from latency_tables import write_table
 from search import GenerationReport, SearchCancelled
 from service import resources
 from service.job import JobError, Progress
 from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, receive, send
 from service.jobs.order import SearchOrder, make_order
-from service.jobs.runner import ProgressReporter, _outcome
+from service.jobs.runner import ProgressReporter, _outcome, run_order
 from service.resources import load_catalogue
 from service.settings import Settings
-from tests.service_world import DEVICE, REQUEST, SPACE, build_world
+from tests.service_world import DEVICE, REQUEST, SPACE, build_world, local_table
 from tests.unit.service.test_job import JOB
 
 Pipe = tuple[Connection, Connection]
@@ -59,6 +60,7 @@ def heard(connection: Connection) -> list[Message]:
     [
         Progress("evolving", 3, 10, 24, 0.5, 4),
         Progress("loading"),
+        Progress("remeasuring", 10, 10, 24, 0.5, 4, 0.25, 12.5),
         ResultFile("front.json", b"\x00\xff{}"),
         ResultFile("empty", b""),
         Done(12),
@@ -178,3 +180,86 @@ def test_the_order_to_stop_is_heard_between_generations(pipe: Pipe) -> None:
     pipe[1].send_bytes(CANCEL)
     with pytest.raises(SearchCancelled):
         reporter.on_generation(report(2))
+
+
+def test_the_second_measurement_tells_its_share_and_its_seconds_left(pipe: Pipe) -> None:
+    ticks = itertools.count(100.0, 0.1)
+    reporter = ProgressReporter(pipe[0], lambda: next(ticks))
+    reporter.on_generation(report(100))
+    for step in range(50):
+        reporter.on_remeasuring(step / 50, 50.0 - step)
+    told: list[Any] = heard(pipe[1])[1:]
+    assert told[0] == Progress("remeasuring", 100, 100, 800, 0.5, 3, 0.0, 50.0)
+    assert 4 <= len(told) <= 6
+    assert [progress.fraction for progress in told] == sorted(progress.fraction for progress in told)
+
+
+def test_the_order_to_stop_is_heard_during_the_second_measurement(pipe: Pipe) -> None:
+    reporter = ProgressReporter(pipe[0])
+    reporter.on_remeasuring(0.0, 50.0)
+    pipe[1].send_bytes(CANCEL)
+    with pytest.raises(SearchCancelled):
+        reporter.on_remeasuring(0.01, 49.0)
+
+
+@pytest.fixture
+def local_order(world: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchOrder]:
+    """A search for this machine whose front is measured again, with as few rounds as there can be."""
+    monkeypatch.setattr("service.jobs.remeasure.BUDGET_S", 0.01)
+    path = world.tables_dir / "local-cpu" / f"{SPACE}.json"
+    write_table(local_table(), path)
+    catalogue = load_catalogue(world.tables_dir, world.pretrained_dir)
+    wish = {"objectives": ["error", "latency_ms"], "devices": ["local-cpu", DEVICE], "remeasure": True}
+    yield make_order(world, catalogue, replace(JOB, effective=REQUEST | wish))
+    path.unlink()
+
+
+def test_a_front_is_measured_again_on_this_machine(local_order: SearchOrder, pipe: Pipe) -> None:
+    """With the real agent: the times are of this machine, whatever its table says."""
+    end = _outcome(local_order, pipe[0])
+    messages = heard(pipe[1])
+    front = json.loads(next(m.content for m in messages if isinstance(m, ResultFile) and m.name == "front.json"))
+    assert end == Done(len(front["items"]))
+    assert front["remeasured"]["networks"] == len(front["items"])
+    assert list(front["remeasured"]["devices"]) == ["local-cpu"]
+    for item in front["items"]:
+        assert 0 < item["remeasured_ms"]["local-cpu"] < 1000
+        assert set(item["latency_ms"]) == {"local-cpu", DEVICE}
+    ranks = [item["remeasured_rank"] for item in front["items"]]
+    assert min(ranks) == 1
+    assert front["remeasured"]["still_non_dominated"] == pytest.approx(ranks.count(1) / len(ranks))
+    assert [m.phase for m in messages if isinstance(m, Progress)][-1] == "remeasuring"
+
+
+def test_the_second_measurement_can_be_cancelled(local_order: SearchOrder, pipe: Pipe, monkeypatch) -> None:
+    send_progress = ProgressReporter.on_remeasuring
+
+    def cancel_then(reporter: ProgressReporter, fraction: float, seconds_left: float) -> None:
+        if fraction > 0.3:
+            pipe[1].send_bytes(CANCEL)
+        send_progress(reporter, fraction, seconds_left)
+
+    monkeypatch.setattr(ProgressReporter, "on_remeasuring", cancel_then)
+    assert _outcome(local_order, pipe[0]) == Cancelled()
+    assert not [message for message in heard(pipe[1]) if isinstance(message, ResultFile)]
+
+
+def test_a_table_of_another_machine_fails_the_search_before_it_runs(local_order: SearchOrder, pipe: Pipe) -> None:
+    """It may have been replaced since the search was posted."""
+    request = dict(local_order.request) | {"devices": [DEVICE]}
+    end = _outcome(replace(local_order, request=request), pipe[0])
+    assert isinstance(end, JobError)
+    assert (end.code, "the table is of 'none'" in end.message) == ("remeasure_elsewhere", True)
+    assert not heard(pipe[1])
+
+
+@pytest.mark.parametrize(("remeasure", "niceness"), [(False, 3), (True, 0)])
+def test_a_process_that_measures_is_not_set_back(order: SearchOrder, monkeypatch, remeasure, niceness) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("service.jobs.runner._set_up_process", asked.append)
+    monkeypatch.setattr("service.jobs.runner._outcome", lambda *_: Cancelled())
+    ours, theirs = multiprocessing.Pipe()
+    changed = replace(order, nice=3, request=dict(order.request) | {"remeasure": remeasure})
+    run_order(changed.to_json(), theirs)
+    ours.close()
+    assert asked == [niceness]
