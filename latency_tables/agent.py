@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, IncompleteRead
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
@@ -772,6 +772,8 @@ class Server:
                 content: bytes = answer.read(LARGEST_PLAN_BYTES + 1)
             if len(content) > LARGEST_PLAN_BYTES:
                 raise AgentError(self._url, f"sends more than {LARGEST_PLAN_BYTES} bytes.")
+            if len(content) < int(answer.headers.get("Content-Length", 0)):
+                raise IncompleteRead(content)
             return content
         except urllib.error.HTTPError as error:
             raise _refusal(self._url, error) from error
