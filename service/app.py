@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from service.api import architectures, device_tables, devices, fronts, health, searches, spaces
+from service.api import agent, architectures, device_tables, devices, fronts, health, searches, spaces
 from service.api.error_handlers import add_error_handlers
 from service.api.metrics import Metrics
 from service.api.middleware import LocalOnly, RequestFrame
@@ -45,7 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.metrics = Metrics(lambda: _count_searches(services))
     add_error_handlers(app)
-    for part in (spaces, devices, device_tables, architectures, searches, fronts, health):
+    for part in (spaces, devices, device_tables, agent, architectures, searches, fronts, health):
         app.include_router(part.router)
     if not services.settings.allow_remote:
         app.add_middleware(LocalOnly)
