@@ -18,14 +18,27 @@ from search import FrontItem, Remeasured, SearchResult, Space, evenly_spread, re
 from service.catalogue import Supernet
 from service.errors import RemeasureElsewhereError
 
-MOST_NETWORKS = 64
-"""Of a larger front so many are timed, evenly spread: more would have too few rounds each."""
-BUDGET_S = 25.0
-"""For one of the two measurements on one device; at least four rounds are made however long they take."""
 _MOST_OPEN_BYTES = 2**29
 
 OnProgress = Callable[[float, float], None]
 """Called with the share done and the seconds left; what it raises ends the measurement."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        networks: of a larger front so many are timed, evenly spread: more would have too few rounds each.
+        budget_s: for one of the two measurements on one device; a few rounds are made however long they take.
+    """
+
+    networks: int = 64
+    budget_s: float = 25.0
+
+
+EFFORT = Effort()
+"""Of a search."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +107,28 @@ def local_devices(devices: Sequence[str], tables: Mapping[str, LatencyTable]) ->
 
 
 def remeasure(
-    result: SearchResult, space: Space, tables: Mapping[str, LatencyTable], supernet: Supernet, on_progress: OnProgress
+    result: SearchResult,
+    space: Space,
+    tables: Mapping[str, LatencyTable],
+    supernet: Supernet,
+    on_progress: OnProgress,
+    effort: Effort | None = None,
 ) -> Remeasurement:
     """Time the front's networks with their trained weights on this machine, twice on every device of `tables`.
+
+    Without `effort` it is that of a search, `EFFORT`.
 
     Raises:
         MeasurementError: a network cannot be run, or the clock is broken.
     """
-    items = tuple(evenly_spread(result.front, MOST_NETWORKS))
+    effort = EFFORT if effort is None else effort
+    items = tuple(evenly_spread(result.front, effort.networks))
     models = []
     for item in items:
-        on_progress(0.0, 2 * len(tables) * BUDGET_S)
+        on_progress(0.0, 2 * len(tables) * effort.budget_s)
         models.append(supernet.export(space.architecture(item.genome), {}))
     threads = {device: table.provenance.threads or 1 for device, table in tables.items()}
-    series = _Series(2 * len(tables), on_progress)
+    series = _Series(2 * len(tables), effort.budget_s, on_progress)
     first = {device: series.time(models, threads[device]) for device in tables}
     second = {device: series.time(models, threads[device]) for device in tables}
     rows = {genome.tobytes(): row for row, genome in enumerate(result.genomes)}
@@ -122,17 +143,17 @@ def remeasure(
 class _Series:
     """Measurements one after another, with the progress of them all."""
 
-    def __init__(self, count: int, on_progress: OnProgress) -> None:
-        self._count, self._on_progress = count, on_progress
+    def __init__(self, count: int, budget_s: float, on_progress: OnProgress) -> None:
+        self._count, self._budget_s, self._on_progress = count, budget_s, on_progress
         self._done = 0
 
     def time(self, models: Sequence[bytes], threads: int) -> npt.NDArray[np.float64]:
         """Each model's latency in ms, `(n,)`; another seed draws another order of the models in each round."""
-        options = MeasureOptions(threads, BUDGET_S, seed=self._done, most_open_bytes=_MOST_OPEN_BYTES)
+        options = MeasureOptions(threads, self._budget_s, seed=self._done, most_open_bytes=_MOST_OPEN_BYTES)
         times = np.array(time_models(models, options, self._tell))
         self._done += 1
         return times
 
     def _tell(self, done: int, total: int, seconds_left: float) -> None:
-        later_s = (self._count - self._done - 1) * BUDGET_S
+        later_s = (self._count - self._done - 1) * self._budget_s
         self._on_progress((self._done + done / total) / self._count, seconds_left + later_s)

@@ -16,7 +16,7 @@ from search import SearchCancelled, SearchResult, SearchSpec, Space, load_space,
 from service.catalogue import Supernet
 from service.errors import RemeasureElsewhereError
 from service.jobs import remeasure as module
-from service.jobs.remeasure import Remeasurement, local_devices, remeasure
+from service.jobs.remeasure import Effort, Remeasurement, local_devices, remeasure
 from service.jobs.result_documents import Basis, result_files
 from tests.service_world import SPACE, board_table, local_table
 from tests.unit.search.fakes import fake_resources
@@ -141,7 +141,7 @@ def test_two_tables_of_this_machine_are_timed_in_turn(space: Space, supernet: Su
 
 
 def test_a_large_front_is_thinned_evenly(space: Space, supernet: Supernet, timing, monkeypatch) -> None:
-    monkeypatch.setattr(module, "MOST_NETWORKS", 3)
+    monkeypatch.setattr(module, "EFFORT", Effort(networks=3))
     timing(1.0, 1.0)
     result = search(space, here())
     again = remeasure(result, space, {"local-cpu": here()}, supernet, ignore)
@@ -156,7 +156,7 @@ def test_progress_rises_over_all_measurements(space: Space, supernet: Supernet, 
     result = search(space, here())
     remeasure(result, space, {"local-cpu": here()}, supernet, lambda *now: told.append(now))
     assert [fraction for fraction, _ in told] == [*[0.0] * len(result.front), 0.25, 0.75]
-    assert [left for _, left in told][-2:] == [10.0 + module.BUDGET_S, 10.0]
+    assert [left for _, left in told][-2:] == [10.0 + module.EFFORT.budget_s, 10.0]
 
 
 def test_it_can_be_stopped_before_the_first_network(space: Space, supernet: Supernet, timing) -> None:
@@ -173,7 +173,7 @@ def test_it_can_be_stopped_before_the_first_network(space: Space, supernet: Supe
 @pytest.fixture
 def again(space: Space, supernet: Supernet, timing, monkeypatch) -> tuple[SearchResult, Remeasurement]:
     """Three networks of a front timed again, a tenth slower."""
-    monkeypatch.setattr(module, "MOST_NETWORKS", 3)
+    monkeypatch.setattr(module, "EFFORT", Effort(networks=3))
     timing(1.1, 1.2)
     result = search(space, here(), board_table())
     return result, remeasure(result, space, {"local-cpu": here()}, supernet, ignore)

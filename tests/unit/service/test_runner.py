@@ -19,6 +19,7 @@ from service import resources
 from service.job import JobError, Progress
 from service.jobs.messages import CANCEL, Cancelled, Done, Message, ResultFile, receive, send
 from service.jobs.order import SearchOrder, make_order
+from service.jobs.remeasure import Effort
 from service.jobs.runner import ProgressReporter, _outcome, run_order
 from service.resources import load_catalogue
 from service.settings import Settings
@@ -205,7 +206,7 @@ def test_the_order_to_stop_is_heard_during_the_second_measurement(pipe: Pipe) ->
 @pytest.fixture
 def local_order(world: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchOrder]:
     """A search for this machine whose front is measured again, with as few rounds as there can be."""
-    monkeypatch.setattr("service.jobs.remeasure.BUDGET_S", 0.01)
+    monkeypatch.setattr("service.jobs.remeasure.EFFORT", Effort(budget_s=0.01))
     path = world.tables_dir / "local-cpu" / f"{SPACE}.json"
     write_table(local_table(), path)
     catalogue = load_catalogue(world.tables_dir, world.pretrained_dir)
