@@ -37,6 +37,7 @@ _INCHES = (10.0, 8.6)
 _INCHES_UNCHECKED = (10.0, 4.7)
 _DOTS_PER_INCH = 140
 _BARS = 12
+_MOST_BINS = 31
 _LETTERS = "ir: inverted residual, e: expansion, g: groups, h: hidden channels, k: kernel, s: stride"
 
 
@@ -104,7 +105,7 @@ def _draw_agreement(axes: Axes, honesty: Honesty, interval: float | None) -> Non
 def _draw_errors(axes: Axes, honesty: Honesty) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    edges, counts = error_bins(relative_errors(honesty))
+    edges, counts = error_bins(relative_errors(honesty), _MOST_BINS)
     axes.axvspan(-10, 10, color=_BAND_10, linewidth=0, label="within 10 %")
     axes.axvspan(-5, 5, color=_BAND_5, linewidth=0, label="within 5 %")
     axes.bar(100 * edges[:-1], counts, width=100 * np.diff(edges), align="edge", color=_BLUE, edgecolor="white")
@@ -142,6 +143,8 @@ def _draw_costs(axes: Axes, table: LatencyTable) -> None:
     if macs:
         axes.set_xscale("log")
         _plain_numbers(axes.xaxis)
+    else:
+        axes.locator_params(axis="x", integer=True)
     every = f"{len(rows)} operators"
     some = f"{len(drawn)} of {every}: those of the space that take time"
     _finish(axes, every if len(drawn) == len(rows) else some)

@@ -26,7 +26,7 @@ NOT_CHECKED = "No whole network was measured, so nothing here says how well the 
 EMULATED = "EMULATED: these times say nothing about a device; searches refuse this table."
 _SAMPLED_NETWORKS = 200
 _BIN_WIDTHS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-_MOST_BINS = 11
+_MOST_LINES = 11
 _BAR_CHARACTERS = 40
 
 
@@ -125,10 +125,10 @@ def relative_errors(honesty: Honesty) -> Floats:
     return np.asarray(predicted[measured > 0] / measured[measured > 0] - 1.0)
 
 
-def error_bins(errors: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+def error_bins(errors: Floats, most_bins: int = _MOST_LINES) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Edges, `(b + 1,)`, of an odd number of equal bins around zero, and how many errors are in each, `(b,)`."""
     largest = float(np.abs(errors).max(initial=0.0))
-    width = next((width for width in _BIN_WIDTHS if largest <= width * _MOST_BINS / 2), 2 * largest / _MOST_BINS)
+    width = next((width for width in _BIN_WIDTHS if largest <= width * most_bins / 2), 2 * largest / most_bins)
     half = max(2, math.ceil(largest / width - 0.5))
     edges = width * (np.arange(-half, half + 2) - 0.5)
     # The outer edges are rounded; nothing may fall beside them.
