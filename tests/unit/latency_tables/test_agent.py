@@ -230,52 +230,6 @@ def test_the_program_says_what_is_wrong(
     assert not Path("r.json").exists()
 
 
-def test_this_machine_is_described() -> None:
-    machine = agent.describe_machine()
-    assert machine["processor"]
-    assert machine["cores"] >= 1
-    assert machine["architecture"]
-
-
-def test_an_arm_board_is_described(tmp_path: Path) -> None:
-    files = {
-        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd crc32\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n",
-        "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
-        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1500000\n",
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    machine = agent.describe_machine(tmp_path)
-    assert machine["processor"] == "Arm Cortex-A72"
-    assert machine["board"] == "Raspberry Pi 4 Model B Rev 1.4"
-    assert (machine["frequency_mhz"], machine["governor"]) == (1500.0, "ondemand")
-    assert machine["features"] == ["asimd"]
-
-
-def test_a_machine_that_tells_nothing_is_described_as_unknown(tmp_path: Path) -> None:
-    machine = agent.describe_machine(tmp_path)
-    assert (machine["board"], machine["frequency_mhz"], machine["governor"]) == (None, None, None)
-    assert machine["features"] == []
-    assert machine["processor"]
-
-
-@pytest.mark.parametrize(
-    ("cpuinfo", "name"),
-    [
-        ("model name\t: AMD EPYC\nmodel name\t: AMD EPYC\n", "AMD EPYC"),
-        (
-            "CPU implementer : 0x41\nCPU part : 0xd05\nCPU part : 0xd05\nCPU part : 0xd41\n",
-            "Arm Cortex-A55 + Arm Cortex-A78",
-        ),
-        ("CPU implementer : 0x41\nCPU part : 0xfff\n", "Arm part 0xfff"),
-    ],
-)
-def test_processors_are_named(cpuinfo: str, name: str) -> None:
-    assert agent.processor_name(cpuinfo) == name
-
-
 def test_an_operator_may_stand_in_several_models(plan: MeasurementPlan) -> None:
     twin = PlanEntry("twin", plan.entries[0].operator_keys, plan.entries[0].onnx, "operator")
     result = measure_plan(write_plan(MeasurementPlan("tiny", (*plan.entries, twin))), QUICK)
