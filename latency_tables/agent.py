@@ -839,12 +839,13 @@ def _safe_name(name: str) -> str:
     return name
 
 
-def _honesty_lines(answer: dict[str, Any]) -> list[str]:
-    """What the server says of the table, in words; nothing where it says nothing."""
-    table = answer.get("table") if isinstance(answer.get("table"), dict) else answer
-    honesty = table.get("honesty") if isinstance(table, dict) else None
+def _answer_lines(answer: dict[str, Any]) -> list[str]:
+    """What the server says of the table, in words."""
+    warned = answer.get("warnings")
+    warnings = [f"Warning: {text}" for text in warned] if isinstance(warned, list) else []
+    honesty = answer.get("honesty")
     if not isinstance(honesty, dict):
-        return ["The server has stored the table; it has no figures on held-out networks."]
+        return ["The server has stored the table; it has no figures on held-out networks.", *warnings]
     shares = {
         "mape": "mean error",
         "within_5": "within 5 %",
@@ -855,7 +856,7 @@ def _honesty_lines(answer: dict[str, Any]) -> list[str]:
     known = [f"{words} {honesty[name]:.1%}" for name, words in shares.items() if isinstance(honesty.get(name), float)]
     tau = honesty.get("kendall_tau")
     known += [f"Kendall tau {tau:.3f}"] if isinstance(tau, float) else []
-    return [f"The table on {honesty.get('networks', 'some')} networks not used for it: {', '.join(known)}."]
+    return [f"The table on {honesty.get('networks')} networks not used for it: {', '.join(known)}.", *warnings]
 
 
 def _say(text: str) -> None:
@@ -927,7 +928,7 @@ def _upload(given: argparse.Namespace, server: Server, result: Path) -> int:
             f" {given.server} --device {given.device} --space {given.space}"
         )
         return 3
-    print("\n".join(_honesty_lines(answer)))
+    print("\n".join(_answer_lines(answer)))
     return 0
 
 

@@ -32,7 +32,7 @@ COVERAGE = 0.9
 QUANTILE_PRIOR = 20.0
 """How many networks the normal distribution's quantile counts for."""
 LEAST_SHARE = 1e-3
-"""Fits of a smaller share in the evidence add nothing to the covariance that one could see."""
+"""Fits of a smaller share in the evidence add nothing that one could see."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +188,12 @@ def _average(measured: _Measured, fits: list[_Fit]) -> CostPosterior:
     evidence = np.array([fit.evidence for fit in fits])
     shares = np.exp(evidence - evidence.max())
     total = float(shares.sum())
-    shares /= total
+    shares = np.where(shares > LEAST_SHARE * total, shares, 0.0)
+    shares /= shares.sum()
     mean = np.asarray(sum(share * fit.mean for share, fit in zip(shares, fits, strict=True)))
     covariance = np.zeros((len(mean), len(mean)))
     for share, fit in zip(shares.tolist(), fits, strict=True):
-        if share > LEAST_SHARE:
+        if share:
             off = fit.mean - mean
             covariance += share * (_covariance(measured, fit) + np.outer(off, off))
     noise = float(np.sqrt(sum(share * fit.noise**2 for share, fit in zip(shares, fits, strict=True))))

@@ -202,9 +202,7 @@ def check_measurement(result: Mapping[str, Any], plan: MeasurementPlan) -> Measu
     faults = [ResultFault(("entries", name), "A model of the plan is missing.") for name in missing]
     faults += [ResultFault(("entries", name), "The plan has no such model.") for name in strange]
     if faults:
-        reason = (
-            f"lacks {len(missing)} models of its plan and has {len(strange)} others. Measure the present plan again."
-        )
+        reason = f"lacks {len(missing)} models and has {len(strange)} others. Measure the present plan again."
         raise MeasurementError("result", reason, faults)
     return measurement
 
