@@ -380,12 +380,12 @@ def test_missing_onnxruntime_is_told_before_the_download(backend: Backend, monke
     assert backend.asked == []
 
 
-@pytest.mark.parametrize("answer", [{}, {"honesty": None}, {"table": 7}, {"honesty": []}, {"table": {"honesty": None}}])
+@pytest.mark.parametrize("answer", [{}, {"honesty": None}, {"honesty": []}, {"honesty": 7, "warnings": "odd"}])
 def test_an_answer_without_figures_is_no_fault(answer: dict[str, Any]) -> None:
-    assert agent._honesty_lines(answer) == ["The server has stored the table; it has no figures on held-out networks."]
+    assert agent._answer_lines(answer) == ["The server has stored the table; it has no figures on held-out networks."]
 
 
-@pytest.mark.parametrize("wrap", [lambda table: table, lambda table: {"table": table}])
-def test_figures_are_found_at_the_top_or_in_the_table(wrap: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    (line,) = agent._honesty_lines(wrap({"honesty": HONESTY}))
+def test_figures_and_warnings_of_the_server_are_told() -> None:
+    line, warning = agent._answer_lines({"honesty": HONESTY, "warnings": ["The clock is unknown."]})
     assert "mean error 1.2%" in line
+    assert warning == "Warning: The clock is unknown."
