@@ -114,5 +114,10 @@ def test_the_zip_holds_the_front_and_its_networks(toured: Path) -> None:
         assert json.loads(archive.read(inside))["items"] == front(toured)
 
 
+def test_the_devices_are_listed_and_one_is_drawn(toured: Path) -> None:
+    assert "raspberry-pi-4\n  fbnet-cifar10: published" in (toured / "output.txt").read_text()
+    assert (toured / "raspberry-pi-4-fbnet-cifar10.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_server_ends_without_complaint(toured: Path) -> None:
     assert "Traceback" not in (toured / "output.txt").read_text()
