@@ -98,8 +98,8 @@ class SearchRequest(StrictModel):
 
     @field_validator("remeasure")
     @classmethod
-    def _needs_latency(cls, remeasure: bool, info: ValidationInfo) -> bool:
-        if remeasure and "latency_ms" not in info.data.get("objectives", ["latency_ms"]):
+    def _needs_latency(cls, remeasure: bool, fields: ValidationInfo) -> bool:
+        if remeasure and "latency_ms" not in fields.data.get("objectives", ["latency_ms"]):
             message = "Needs latency_ms among the objectives: add it, or leave remeasure out."
             raise PydanticCustomError("remeasure_without_latency", message)
         return remeasure
