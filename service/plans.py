@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from latency_tables import MeasurementPlan, write_plan
 
 MOST_KEPT = 8
+MOST_NETWORKS = 300
+"""Of a plan that is asked for by its number of networks."""
 MakePlan = Callable[[int | None], MeasurementPlan]
 """The full plan for None, else a plan of so many networks."""
 

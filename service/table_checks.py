@@ -111,6 +111,11 @@ def time_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
             place = ("neighbour_ms", f"{first} -> {second}")
             yield place, "implausible_neighbour", "The two operators together would take less than no time."
     yield from _wrong_cells(table, space)
+    yield from unit_faults(table, space)
+
+
+def unit_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
+    """A middling network at a speed that no device has: the times are in another unit than milliseconds."""
     latency_ms, speed = middling_speed(table, space)
     if not SLOWEST_GMACS_PER_S <= speed <= FASTEST_GMACS_PER_S:
         unit = "microseconds" if speed < SLOWEST_GMACS_PER_S else "seconds"

@@ -76,7 +76,7 @@ def read_table(content: object, device: str, space: Space) -> LatencyTable:
     if faults or table is None:
         # Pointers lead into what was sent, and a plain table has no `table` around it.
         raise refusal((place[1:] if plain else place, code, detail) for place, code, detail in faults)
-    _check_file(table)
+    check_file(table)
     return table
 
 
@@ -167,7 +167,7 @@ def _neighbours(text: str) -> tuple[OperatorKey, OperatorKey]:
     return OperatorKey.parse(first), OperatorKey.parse(second)
 
 
-def _check_file(table: LatencyTable) -> None:
+def check_file(table: LatencyTable) -> None:
     """See that the table's file could be read again.
 
     Raises:

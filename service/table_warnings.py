@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from latency_tables import LatencyTable
 from search import Space
 from service.table_checks import middling_speed
 
 _FEW_NETWORKS = 10
+_MOST_DRIFT = 0.05
+"""Slowing down by more than this share blurs the table by about as much as its errors are."""
 _USUAL_GMACS_PER_S = (0.02, 500.0)
 
 
-def table_warnings(table: LatencyTable, space: Space) -> list[dict[str, str]]:
-    """Stable codes with one sentence each."""
+def drift_of(content: Any) -> float | None:
+    """By which share the device was slower for a part of a checked measurement; None for a table, or when unknown."""
+    drift = content.get("drift")
+    return float(drift["slow_down"]) if isinstance(drift, dict) else None
+
+
+def table_warnings(table: LatencyTable, space: Space, drift: float | None = None) -> list[dict[str, str]]:
+    """Stable codes with one sentence each; `drift` is the share by which the device slowed down meanwhile."""
     found = {
         "emulated": _emulated(table),
+        "drift": _drift(drift),
         "no_honesty": _no_honesty(table),
         "no_interval": _no_interval(table),
         "threads_unknown": _threads_unknown(table),
@@ -26,6 +37,15 @@ def _emulated(table: LatencyTable) -> str | None:
     if not table.provenance.emulated:
         return None
     return "Measured on an emulated processor: searches refuse this table unless they say allow_emulated."
+
+
+def _drift(drift: float | None) -> str | None:
+    if drift is None or drift <= _MOST_DRIFT:
+        return None
+    return (
+        f"The device was {drift:.0%} slower for a part of the measurement: thermal limits or other programs. Cool it,"
+        " end other programs, and measure again."
+    )
 
 
 def _no_honesty(table: LatencyTable) -> str | None:

@@ -14,10 +14,11 @@ from service.api.downloads import download
 from service.api.json_body import StrictRoute
 from service.api.table_body import PUT_BODY
 from service.errors import NotFoundError
+from service.measurement_upload import is_measurement, table_of_measurement
 from service.settings import Settings
 from service.strict_model import Sha256
 from service.table_upload import MOST_BYTES, check_device, read_table
-from service.table_warnings import table_warnings
+from service.table_warnings import drift_of, table_warnings
 
 
 class TableRoute(StrictRoute):
@@ -54,12 +55,20 @@ def put_table(
     """
     entry = services.catalogue.entry(space)
     check_device(device)
-    table = read_table(content, device, entry.space)
+    if is_measurement(content):
+        others = (other for name, other in services.catalogue.tables_for(space).items() if name != device)
+        known = [other for other in others if not other.provenance.emulated]
+        table = table_of_measurement(content, device, entry, known)
+    else:
+        table = read_table(content, device, entry.space)
     is_new = services.catalogue.shelf.publish(table)
     response.status_code = 201 if is_new else 200
     url = f"/v1/devices/{device}/tables/{space}?version={table.sha256}"
     response.headers["Location"] = url
-    return _stored(table, url) | {"new_version": is_new, "warnings": table_warnings(table, entry.space)}
+    return _stored(table, url) | {
+        "new_version": is_new,
+        "warnings": table_warnings(table, entry.space, drift_of(content)),
+    }
 
 
 @router.get(
