@@ -236,6 +236,8 @@ def _tell(found: Import, *, partial: bool) -> None:
             click.echo(f"  {fault}")
         if len(faults) > 20:
             click.echo(f"  and {len(faults) - 20} more")
+    for warning in found.warnings:
+        click.echo(f"Note: {warning}")
     if partial and found.missing:
         click.echo("Missing:")
         for key in found.missing:

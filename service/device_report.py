@@ -23,7 +23,7 @@ from service.storage.table_versions import TableVersion
 
 Floats = npt.NDArray[np.float64]
 NOT_CHECKED = "No whole network was measured, so nothing here says how well the sum of the operators holds."
-EMULATED = "EMULATED: these times say nothing about a device; searches refuse this table."
+EMULATED = "EMULATED: these times say nothing about a device; searches refuse this table unless forced."
 _SAMPLED_NETWORKS = 200
 _BIN_WIDTHS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _MOST_LINES = 11

@@ -17,11 +17,13 @@ from latency_tables import (
     read_block_yaml,
     read_plain_csv,
 )
-from search import load_space
+from search import Space, load_space
 from service.device_name import is_safe_name
 from service.errors import DeviceNameError, ImportIncompleteError
 from service.storage.data_folder import make_writable
+from service.table_checks import time_faults
 from service.table_shelf import TableShelf
+from service.table_warnings import table_warnings
 
 LAYOUTS: Mapping[str, Callable[[bytes, str], ImportedRows]] = {"ofa": read_block_yaml, "csv": read_plain_csv}
 _SUFFIXES = {".yaml": "ofa", ".yml": "ofa", ".csv": "csv"}
@@ -35,12 +37,14 @@ class Import:
     Attributes:
         missing: operators of the space that no file has, in the space's order; a table with any is not published.
         left_out: rows that are no operator of lutnas, by file.
+        warnings: what to know before trusting a complete table.
     """
 
     table: LatencyTable
     missing: tuple[OperatorKey, ...]
     left_out: Mapping[str, tuple[RowFault, ...]]
     needed: int
+    warnings: tuple[str, ...] = ()
 
 
 def read_tables(files: Sequence[Path], layout: str | None, space: str, provenance: Provenance) -> Import:
@@ -49,16 +53,23 @@ def read_tables(files: Sequence[Path], layout: str | None, space: str, provenanc
     Raises:
         DeviceNameError: the device's name is no safe file name.
         UnknownSpaceError: no such space.
-        TableImportError: a file cannot be read or is faulty; with every faulty row of the first such file.
+        TableImportError: a file cannot be read or is faulty, with every faulty row of the first such file; or the
+            table has every operator, and times that no device has.
     """
     if not is_safe_name(provenance.device):
         raise DeviceNameError(provenance.device)
-    needed = tuple(block.operator_key for block in load_space(space).operators() if block.operator_key is not None)
+    searched = load_space(space)
+    needed = tuple(block.operator_key for block in searched.operators() if block.operator_key is not None)
     parts = [_read(path, layout) for path in files]
     notes = " ".join(dict.fromkeys([provenance.notes, *(part.notes for part in parts)]))
     table = imported_table(parts, space, replace(provenance, notes=notes.strip()))
     left_out = {part.path: part.left_out for part in parts if part.left_out}
-    return Import(table, table.missing(needed), left_out, len(needed))
+    missing = table.missing(needed)
+    if missing:
+        return Import(table, missing, left_out, len(needed))
+    _check_times(table, searched, ", ".join(map(str, files)))
+    warnings = tuple(warning["detail"] for warning in table_warnings(table, searched))
+    return Import(table, (), left_out, len(needed), warnings)
 
 
 def publish(found: Import, shelf: TableShelf, tables_dir: Path) -> bool:
@@ -73,6 +84,12 @@ def publish(found: Import, shelf: TableShelf, tables_dir: Path) -> bool:
         raise ImportIncompleteError(found.table.device, found.table.space, [str(key) for key in found.missing])
     make_writable(tables_dir / found.table.device)
     return shelf.publish(found.table)
+
+
+def _check_times(table: LatencyTable, space: Space, paths: str) -> None:
+    faults = [RowFault(None, " ".join(map(str, place[1:])), reason) for place, _, reason in time_faults(table, space)]
+    if faults:
+        raise TableImportError(paths, faults)
 
 
 def _read(path: Path, layout: str | None) -> ImportedRows:

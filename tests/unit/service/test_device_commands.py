@@ -51,8 +51,8 @@ def operators(space: str = SPACE) -> list[OperatorKey]:
     return [block.operator_key for block in load_space(space).operators()]
 
 
-def write_csv(path: Path, keys: list[OperatorKey], fixed: str = "fixed,0.5\n") -> Path:
-    path.write_text("operator,latency_ms\n" + fixed + "".join(f"{key},1.5\n" for key in keys))
+def write_csv(path: Path, keys: list[OperatorKey], fixed: str = "fixed,0.5\n", ms: float = 0.05) -> Path:
+    path.write_text("operator,latency_ms\n" + fixed + "".join(f"{key},{ms}\n" for key in keys))
     return path
 
 
@@ -237,6 +237,31 @@ def test_a_yaml_table_and_a_csv_with_the_rest_serve_the_shipped_space(data_dir: 
     assert table.missing(keys) == ()
     assert {table.operator_ms[key] for key in keys if key.kind == "head"} == {1.5}
     assert "ReLU6" in table.provenance.notes
+
+
+@pytest.mark.parametrize(("ms", "unit"), [(5000.0, "microseconds"), (1.1e-6, "these seconds")])
+def test_times_in_another_unit_are_refused(data_dir: Path, ms: float, unit: str) -> None:
+    file = write_csv(Path("mine.csv"), operators(), "", ms)
+    refused = lutnas("devices", "import", str(file), "--device", "my-board", "--space", SPACE, code=2)
+    assert unit in refused.stderr
+    assert not data_dir.exists()
+
+
+def test_a_cell_that_went_wrong_is_named(data_dir: Path) -> None:
+    keys = operators("fbnet-cifar10")
+    file = write_csv(Path("mine.csv"), keys[:-1], "")
+    file.write_text(file.read_text() + f"{keys[-1]},9000\n")
+    refused = lutnas("devices", "import", str(file), "--device", "my-board", code=2)
+    assert f"{keys[-1]}: 9000 ms is" in refused.stderr
+    assert not data_dir.exists()
+
+
+def test_what_to_know_before_trusting_the_table_is_told(data_dir: Path) -> None:
+    file = write_csv(Path("mine.csv"), operators())
+    text = lutnas("devices", "import", str(file), "--device", "my-board", "--space", SPACE).stdout
+    assert "Note: No network was measured" in text
+    assert "Note: A table holds for one number of threads" in text
+    assert data_dir.exists()
 
 
 def test_partial_reports_and_writes_nothing(data_dir: Path) -> None:
