@@ -15,12 +15,14 @@ from latency_tables.errors import (
 from latency_tables.estimate import estimate_table
 from latency_tables.few_shot import (
     FewShotFit,
+    choose_for_prior,
     choose_networks,
     fit_few_shot,
     fit_known_device,
     prior_from_tables,
 )
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
+from latency_tables.honesty import kendall_tau
 from latency_tables.importers.block_yaml import read_block_yaml
 from latency_tables.importers.plain_csv import read_plain_csv
 from latency_tables.importers.rows import ImportedRows, imported_table
@@ -36,6 +38,7 @@ __all__ = [
     "CostPosterior",
     "CostPrior",
     "FewShotFit",
+    "choose_for_prior",
     "choose_networks",
     "fit_costs",
     "fit_few_shot",
@@ -66,6 +69,7 @@ __all__ = [
     "estimate_table",
     "format_table",
     "imported_table",
+    "kendall_tau",
     "measure_plan",
     "parse_table",
     "read_block_yaml",

@@ -58,6 +58,10 @@ class CostPrior:
     noise_spread: float
     scaled: bool
 
+    def covariance(self) -> Floats:
+        """Covariance of the costs `(k, k)` at the likely width."""
+        return np.asarray(self.basis @ self.basis.T + np.diag(np.square(self.middle_width * self.own)))
+
 
 @dataclass(frozen=True)
 class CostPosterior:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import block_diag
 
 from latency_tables.cost_model import CostPosterior, CostPrior, fit_costs
 
@@ -123,6 +124,23 @@ def choose_networks(
         spread, vectors = np.linalg.eigh(prior_covariance)
         features = counts @ (vectors * np.sqrt(np.maximum(spread, 0.0)))
     return _greedy(features, count, noise**2)
+
+
+def choose_for_prior(readings: Sequence[Floats], count: int, prior: CostPrior) -> list[int]:
+    """Networks to measure first on a new device, given what is known from other devices.
+
+    Args:
+        readings: for each reading the operator counts `(p, k)` of the same candidates; the choice serves all readings.
+        count: how many, at most p.
+        prior: from `prior_from_tables`.
+    """
+    share = 1.0 / len(readings)
+    means = np.stack([counts @ prior.mean for counts in readings], axis=1)
+    # Which reading holds is unknown, too: a network on which they differ tells it.
+    unsure = means - means.mean(axis=1, keepdims=True)
+    columns = np.hstack([*readings, unsure])
+    covariance = block_diag(*(share * prior.covariance() for _ in readings), share * np.eye(len(readings)))
+    return choose_networks(columns, count, covariance, prior.middle_noise)
 
 
 def _greedy(features: Floats, count: int, noise: float) -> list[int]:

@@ -18,7 +18,7 @@ WIDTHS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 LEAST_SHARE = 0.05
 """An operator is never thought to be cheaper than this share of its time alone."""
 NEIGHBOUR_SHARES = (0.3, 3.0)
-"""How far two neighbours may be from the sum of both, against how far each may lie from its time alone; tried in turn."""
+"""How far neighbours may be from the sum of both, against how far each may lie from its time alone; tried in turn."""
 
 
 def prior_from_isolated(isolated_ms: Floats) -> CostPrior:
