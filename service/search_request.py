@@ -106,8 +106,8 @@ class SearchRequest(StrictModel):
 
     @field_validator("tables")
     @classmethod
-    def _of_its_devices(cls, tables: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
-        if not set(tables or {}) <= set(info.data.get("devices", tables or {})):
+    def _of_its_devices(cls, tables: dict[str, str] | None, fields: ValidationInfo) -> dict[str, str] | None:
+        if not set(tables or {}) <= set(fields.data.get("devices", tables or {})):
             message = "Names a table of a device that is not searched for: add it to devices, or leave it out."
             raise PydanticCustomError("table_of_another_device", message)
         return tables
