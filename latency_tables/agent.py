@@ -630,7 +630,7 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
     flags = set(_cpuinfo_value(cpuinfo, "flags|Features").split())
     emulated = emulation(platform.machine(), root)
     return {
-        "processor": processor_name(cpuinfo),
+        "processor": processor_name(cpuinfo) + (f", emulated by {emulated}" if emulated else ""),
         "board": (_read_text(root / "proc/device-tree/model") or "").rstrip("\0") or None,
         "architecture": platform.machine() or "unknown",
         "cores": os.cpu_count(),
