@@ -231,7 +231,7 @@ def _tell(found: Import, *, partial: bool) -> None:
     have = found.needed - len(found.missing)
     click.echo(f"{len(found.table.operator_ms)} operators; {have} of the {found.needed} of {found.table.space}.")
     for path, faults in found.left_out.items():
-        click.echo(f"{path}: {len(faults)} rows are no operators of lutnas and were left out:")
+        click.echo(f"{path}: left out, since lutnas has no such operator ({len(faults)}):")
         for fault in faults[:20]:
             click.echo(f"  {fault}")
         if len(faults) > 20:
