@@ -146,6 +146,7 @@ class _Series:
     def __init__(self, count: int, budget_s: float, on_progress: OnProgress) -> None:
         self._count, self._budget_s, self._on_progress = count, budget_s, on_progress
         self._done = 0
+        self._share = 0.0
 
     def time(self, models: Sequence[bytes], threads: int) -> npt.NDArray[np.float64]:
         """Each model's latency in ms, `(n,)`; another seed draws another order of the models in each round."""
@@ -156,4 +157,6 @@ class _Series:
 
     def _tell(self, done: int, total: int, seconds_left: float) -> None:
         later_s = (self._count - self._done - 1) * self._budget_s
-        self._on_progress((self._done + done / total) / self._count, seconds_left + later_s)
+        # The agent may plan further rounds as it goes; a share that falls would look like a fault.
+        self._share = max(self._share, (self._done + done / total) / self._count)
+        self._on_progress(self._share, seconds_left + later_s)

@@ -159,6 +159,20 @@ def test_progress_rises_over_all_measurements(space: Space, supernet: Supernet, 
     assert [left for _, left in told][-2:] == [10.0 + module.EFFORT.budget_s, 10.0]
 
 
+def test_progress_never_falls(space: Space, supernet: Supernet, monkeypatch) -> None:
+    """The agent plans more rounds than it first told."""
+
+    def time_models(models: Sequence[bytes], options: MeasureOptions, on_progress: Callable) -> list[float]:
+        for done, total in ((4, 8), (5, 16), (16, 16)):
+            on_progress(done, total, 1.0)
+        return [1.0] * len(models)
+
+    monkeypatch.setattr(module, "time_models", time_models)
+    told: list[float] = []
+    remeasure(search(space, here()), space, {"local-cpu": here()}, supernet, lambda share, _: told.append(share))
+    assert told[-6:] == [0.25, 0.25, 0.5, 0.75, 0.75, 1.0]
+
+
 def test_it_can_be_stopped_before_the_first_network(space: Space, supernet: Supernet, timing) -> None:
     watch = timing(1.0, 1.0)
 
