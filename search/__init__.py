@@ -25,7 +25,7 @@ from search.front.spread import evenly_spread
 from search.objectives.breakdown import BreakdownRow, latency_breakdown
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
-from search.plan import measurement_plan
+from search.plan import few_shot_plan, measurement_plan, plan_of
 from search.predictor.base import Prediction, Predictor
 from search.predictor.error_predictor import ErrorPredictor
 from search.resources import LatencySource, SearchResources
@@ -82,11 +82,13 @@ __all__ = [
     "count_architectures",
     "evenly_spread",
     "export_onnx",
+    "few_shot_plan",
     "front_png",
     "known_spaces",
     "latency_breakdown",
     "load_space",
     "measurement_plan",
+    "plan_of",
     "random_genomes",
     "reachable_ranges",
     "read_artefact",

@@ -1,7 +1,8 @@
 """Measurement plans of a space: what the agent times on a device, for `latency_tables` to make a table of.
 
 Handed out by the service (`GET /v1/spaces/{space}/measurement-plan`) and used by `lutnas measure`. The full plan has
-every operator alone, and whole networks that show how well their sum holds. A plan names its recipe.
+every operator alone, and whole networks that show how well their sum holds; the few-shot plan has the few networks
+that tell most about a device that is like others. A plan names its recipe, from which `plan_of` makes it again.
 
 Weights in a plan are placeholders: every convolution tiles, cuts and scales one small pool of random numbers, which
 onnxruntime folds into ordinary constant weights when it loads the model. A plan of 200 models stays a few MB
@@ -15,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe
+from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe, choose_networks
 from search.space.architecture import Architecture
 from search.space.base import Genomes, Space, random_genomes
 from search.space.blocks.base import Block, Convolution
@@ -24,6 +25,12 @@ from search.supernet.onnx_graph import OnnxGraph
 FITTED, HELD_OUT = 120, 150
 """Whole networks of a full plan: the first ones are fitted, the last ones judge the table."""
 _POOL = 4096
+_CANDIDATES = 1000
+"""Of a few-shot plan's networks."""
+_BLOCK_MACS = 200_000
+"""A block's own cost beside its macs (calls, memory), in macs; only the order of magnitude matters."""
+_SPREAD = 0.3
+"""How far an operator's cost is expected to be off from what its macs say."""
 
 
 class PlaceholderWeights:
@@ -64,6 +71,31 @@ def measurement_plan(space: Space, *, networks: int = FITTED + HELD_OUT, seed: i
     genomes = _distinct(random_genomes(space, 4 * networks, rng))[:networks]
     entries += [_network_entry(number, space.architecture(genome), rng) for number, genome in enumerate(genomes)]
     return MeasurementPlan(space.name, tuple(entries), PlanRecipe("full", networks))
+
+
+def few_shot_plan(space: Space, networks: int, *, seed: int = 0) -> MeasurementPlan:
+    """Plan of a few whole networks, those of a thousand random ones that tell most about the rest.
+
+    What is known beforehand is that an operator's cost follows its macs, give or take; so the plan depends on nothing
+    but its arguments, and whoever has its recipe can make it again.
+    """
+    rng = np.random.default_rng(seed)
+    genomes = _distinct(random_genomes(space, _CANDIDATES, rng))
+    counts = space.operator_counts(np.array(genomes), [_key(block) for block in space.operators()])
+    costs = np.array([block.macs + _BLOCK_MACS for block in space.operators()], dtype=np.float64)
+    costs /= (counts @ costs).mean()
+    chosen = choose_networks(
+        counts, min(networks, len(genomes)), np.diag((_SPREAD * costs) ** 2) + np.outer(costs, costs)
+    )
+    entries = [_network_entry(number, space.architecture(genomes[row]), rng) for number, row in enumerate(chosen)]
+    return MeasurementPlan(space.name, tuple(entries), PlanRecipe("few-shot", networks))
+
+
+def plan_of(space: Space, recipe: PlanRecipe) -> MeasurementPlan:
+    """The plan that a recipe names, the same bytes each time."""
+    if recipe.kind == "few-shot":
+        return few_shot_plan(space, recipe.networks)
+    return measurement_plan(space, networks=recipe.networks)
 
 
 def _distinct(genomes: Genomes) -> list[tuple[int, ...]]:

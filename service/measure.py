@@ -49,6 +49,8 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         )
     with console.status("Estimating operator costs ..."):
         table = estimate_table(device, plan, result)
+    for warning in result["warnings"]:
+        console.print(f"Warning: {warning}", soft_wrap=True, highlight=False)
     return store_table(table, tables_dir, console)
 
 

@@ -19,6 +19,7 @@ from search import (
     SearchResources,
     Space,
     export_onnx,
+    few_shot_plan,
     known_spaces,
     load_space,
     measurement_plan,
@@ -102,4 +103,4 @@ def _plans(space: Space) -> Plans:
 
 
 def _make_plan(space: Space, networks: int | None) -> MeasurementPlan:
-    return measurement_plan(space) if networks is None else measurement_plan(space, networks=networks)
+    return measurement_plan(space) if networks is None else few_shot_plan(space, networks)

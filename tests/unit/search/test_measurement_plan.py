@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from latency_tables import MeasurementPlan, PlanEntry, read_plan, write_plan
-from search import ChainSpace, measurement_plan
+from latency_tables import MeasurementPlan, PlanEntry, PlanRecipe, read_plan, write_plan
+from search import ChainSpace, few_shot_plan, measurement_plan, plan_of
 from search.plan import PlaceholderWeights
 from search.space.blocks.base import Convolution
 from search.supernet.onnx_graph import OnnxGraph
@@ -160,3 +161,39 @@ def test_weights_of_one_network_differ_from_layer_to_layer() -> None:
     model = graph.model((8, 4, 4), graph.convolution(x, spec, name="second"), (8, 4, 4), {})
     starts = [t for t in onnx.load_from_string(model).graph.initializer if t.name.endswith("/from")]
     assert len({numpy_helper.to_array(start).item() for start in starts}) == 2
+
+
+def test_a_plan_names_its_recipe(tiny: ChainSpace, tiny_plan: MeasurementPlan) -> None:
+    assert tiny_plan.recipe == PlanRecipe("full", 4)
+    assert few_shot_plan(tiny, 5).recipe == PlanRecipe("few-shot", 5)
+
+
+@pytest.mark.parametrize("recipe", [PlanRecipe("full", 3), PlanRecipe("few-shot", 7)])
+def test_whoever_has_the_recipe_makes_the_same_plan_again(recipe: PlanRecipe, tiny: ChainSpace) -> None:
+    content = write_plan(plan_of(tiny, recipe))
+    assert read_plan(content).recipe == recipe
+    assert write_plan(plan_of(tiny, recipe)) == content
+
+
+def test_a_few_shot_plan_has_distinct_networks_and_no_operators_alone(fbnet: ChainSpace) -> None:
+    plan = few_shot_plan(fbnet, 12)
+    assert [entry.role for entry in plan.entries] == ["network"] * 12
+    assert len({entry.operator_keys for entry in plan.entries}) == 12
+
+
+def test_chosen_networks_see_more_operators_than_random_ones(fbnet: ChainSpace) -> None:
+    def seen(entries: Sequence[PlanEntry]) -> int:
+        return len({key for entry in entries for key in entry.operator_keys})
+
+    random = of_role(measurement_plan(fbnet, networks=10), "network")
+    assert seen(few_shot_plan(fbnet, 10).entries) > seen(random)
+
+
+def test_a_small_space_has_no_more_chosen_networks_than_architectures(tiny: ChainSpace) -> None:
+    plan = few_shot_plan(tiny, 500)
+    assert 70 < len(plan.entries) <= 81
+    assert plan.recipe == PlanRecipe("few-shot", 500)
+
+
+def test_enough_networks_are_planned_for_fitting_and_for_judging(tiny: ChainSpace) -> None:
+    assert measurement_plan(tiny).recipe == PlanRecipe("full", 270)
