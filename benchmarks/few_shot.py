@@ -119,7 +119,8 @@ def _measured(
     pool = rng.permutation(usable)[: max(POOL, draws.networks)]
     if not draws.chosen:
         return pool[: draws.networks]
-    return pool[choose_for_prior([counts[pool] for counts in target.readings], draws.networks, prior)]
+    readings = [counts[pool] for counts in target.readings]
+    return pool[choose_for_prior(readings, draws.networks, prior, int(rng.integers(2**32)))]
 
 
 def _figures(predicted_ms: Floats, half_width_ms: Floats, measured_ms: Floats) -> dict[str, float]:

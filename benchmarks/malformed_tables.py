@@ -180,7 +180,7 @@ def _bad_operators(good: Document, rows: list[str], covered: str) -> Iterator[Ma
 
 def _bad_sums(good: Document, row: str, neighbours: str) -> Iterator[Malformed]:
     cells = good["table"]["operator_ms"]
-    for name, factor in {"seconds": 1e-5, "microseconds": 3e3}.items():
+    for name, factor in {"seconds": 1e-4, "microseconds": 3e3}.items():
         scaled = {text: ms * factor for text, ms in cells.items()}
         document = edited(edited(good, ROWS, scaled), ("table", "fixed_ms"), 0.5 * factor)
         yield Malformed(f"unit: {name}", _body(document), ("/table/operator_ms",))

@@ -47,9 +47,10 @@ def read_networks(path: Path) -> PublishedNetworks:
         NetworksFileError: it cannot be read, or lacks genes or latencies of the right shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy leaves a path's file open when it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise NetworksFileError(f"{path}: cannot be read as .npz: {error}") from error
     genes = arrays.get("genes")
     if genes is None or genes.ndim != 2 or genes.dtype.kind not in "iu" or genes.size == 0 or genes.min() < 0:
