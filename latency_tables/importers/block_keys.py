@@ -7,7 +7,7 @@ differs from ours in what it computes is left out with the reason; none is taken
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latency_tables.errors import RowFault
@@ -17,6 +17,8 @@ from latency_tables.operator_key import OperatorKey, Shape
 Means = Mapping[str, tuple[int, float]]
 """For each key its line and its mean in ms."""
 _STEM_KERNEL = 3
+_MOST_HEADS = 10_000
+"""Every pair is one, so that a small file could make millions."""
 _HEAD_KINDS = ("Conv_1", "Conv_2", "AvgPool2D", "Logits")
 _SIZE = r"[1-9][0-9]{0,4}"
 _KEY = re.compile(
@@ -152,30 +154,33 @@ def _stem(row: _Row, found: _Found) -> None:
     found.add(OperatorKey("stem", row.input, row.output, (("kernel", _STEM_KERNEL), ("stride", stride))), row, row.ms)
 
 
-def _heads(rows: Iterable[_Row], found: _Found) -> None:
+def _heads(rows: Sequence[_Row], found: _Found) -> None:
     """Add every head that the rows make, and leave out what is part of none."""
-    by_kind: dict[str, list[_Row]] = {kind: [] for kind in _HEAD_KINDS}
-    for row in rows:
-        by_kind[row.kind].append(row)
-    pools = {row.input: row for row in by_kind["AvgPool2D"]}
     used: set[str] = set()
-    for hidden in by_kind["Conv_1"]:
-        for logits in by_kind["Logits"]:
-            parts = _parts(hidden, pools.get(hidden.output), logits)
-            if parts:
-                key = OperatorKey("head", hidden.input, logits.output, (("hidden", hidden.output[0]),))
-                found.add(key, logits, sum(part.ms for part in parts))
-                used |= {part.text for part in parts}
-    for row in (row for listed in by_kind.values() for row in listed if row.text not in used):
-        found.leave_out(row, "is part of no head here: a 1x1 convolution, pooling, a classifier")
+    for number, parts in enumerate(_heads_of(rows)):
+        if number == _MOST_HEADS:
+            found.faults.add(None, "", f"its Conv_1 and Logits rows make more than {_MOST_HEADS:,} heads")
+            return
+        hidden, logits = parts[0], parts[-1]
+        key = OperatorKey("head", hidden.input, logits.output, (("hidden", hidden.output[0]),))
+        found.add(key, logits, sum(part.ms for part in parts))
+        used |= {part.text for part in parts}
+    for row in rows:
+        if row.text not in used:
+            found.leave_out(row, "is part of no head here: a 1x1 convolution, pooling, a classifier")
 
 
-def _parts(hidden: _Row, pool: _Row | None, logits: _Row) -> tuple[_Row, ...]:
-    """The rows that are one head together, or none: pooling is a row of its own or inside `Logits`."""
-    if hidden.input[1:] != hidden.output[1:]:
-        return ()
-    if logits.input == hidden.output:
-        return (hidden, logits)
-    if pool is not None and pool.output == logits.input == (hidden.output[0], 1, 1):
-        return (hidden, pool, logits)
-    return ()
+def _heads_of(rows: Sequence[_Row]) -> Iterator[tuple[_Row, ...]]:
+    """The rows of every head: pooling is a row of its own, or inside `Logits`."""
+    pools = {row.input: row for row in rows if row.kind == "AvgPool2D" and row.output == (row.input[0], 1, 1)}
+    classifiers: dict[Shape, list[_Row]] = {}
+    for row in rows:
+        if row.kind == "Logits":
+            classifiers.setdefault(row.input, []).append(row)
+    for hidden in rows:
+        if hidden.kind != "Conv_1" or hidden.input[1:] != hidden.output[1:]:
+            continue
+        yield from ((hidden, logits) for logits in classifiers.get(hidden.output, ()))
+        pool = pools.get(hidden.output)
+        if pool is not None and pool.output != hidden.output:
+            yield from ((hidden, pool, logits) for logits in classifiers.get(pool.output, ()))

@@ -86,6 +86,22 @@ def test_heads_that_share_rows() -> None:
     assert heads == {f"head in={channels}x4x4 out=10x1x1 hidden=64": 3.0 for channels in (32, 48)}
 
 
+def test_a_small_file_makes_no_millions_of_heads() -> None:
+    keys = [f"Conv_1-input:4x4x{n}-output:4x4x64" for n in range(1, 4001)]
+    keys += [f"Logits-input:4x4x64-output:{n}" for n in range(1, 4001)]
+    assert refused(table(*keys)) == ["the file: its Conv_1 and Logits rows make more than 10,000 heads"]
+
+
+def test_a_network_whose_last_map_is_one_pixel_needs_no_pooling() -> None:
+    keys = (
+        "Conv_1-input:1x1x32-output:1x1x64",
+        "AvgPool2D-input:1x1x64-output:1x1x64",
+        "Logits-input:1x1x64-output:10",
+    )
+    assert read(table(*keys)) == {"head in=32x1x1 out=10x1x1 hidden=64": 3.0}
+    assert len(left_out(table(*keys))) == 1
+
+
 @pytest.mark.parametrize(
     "rows",
     [
