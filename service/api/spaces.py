@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from search import count_architectures
 from service.api.dependencies import ServicesDep, SpaceName
@@ -12,7 +12,11 @@ from service.api.downloads import download
 from service.api.json_body import StrictRoute
 from service.api.schemas import SpaceDetail, SpaceList
 from service.catalogue import Catalogue, SpaceEntry
+from service.plans import MOST_NETWORKS
 
+Networks = Annotated[
+    int | None, Query(ge=1, le=MOST_NETWORKS, description="Few-shot: so many networks (10 to 30 are usual).")
+]
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], route_class=StrictRoute)
 
 
@@ -44,9 +48,13 @@ def get_space(space: SpaceName, services: ServicesDep) -> dict[str, Any]:
     responses={200: {"content": {"application/zip": {}}}},
     summary="Download the measurement plan",
 )
-def get_measurement_plan(space: SpaceName, services: ServicesDep) -> Response:
-    """A zip of small ONNX models and whole networks, with `plan.json`: what the agent times on a device."""
-    plan = services.catalogue.entry(space).plans.get()
+def get_measurement_plan(space: SpaceName, services: ServicesDep, networks: Networks = None) -> Response:
+    """A zip of small ONNX models and whole networks, with `plan.json`: what the agent times on a device.
+
+    The full plan has every operator alone, and networks; with `networks` it is the few-shot plan of so many networks,
+    for a device whose table shall start from those of other devices.
+    """
+    plan = services.catalogue.entry(space).plans.get(networks)
     return download(plan.content, "application/zip", f"{space}-measurement-plan.zip", plan.sha256)
 
 
