@@ -150,7 +150,7 @@ def choose_for_prior(readings: Sequence[Floats], count: int, prior: CostPrior, s
     informative = choose_networks(columns, round(INFORMATIVE_SHARE * count), covariance, prior.middle_noise)
     rest = np.setdiff1d(np.arange(len(columns)), informative)
     drawn = np.random.default_rng(seed).permutation(rest)[: count - len(informative)]
-    return informative + drawn.tolist()
+    return [*informative, *map(int, drawn)]
 
 
 def _greedy(features: Floats, count: int, noise: float) -> list[int]:
