@@ -8,11 +8,11 @@ import io
 import json
 import warnings
 import zipfile
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanError, read_plan, write_plan
+from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanError, PlanRecipe, read_plan, write_plan
 from latency_tables.plan import LARGEST_MODEL_BYTES, MOST_ENTRIES
 
 KEY = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
@@ -205,3 +205,41 @@ def test_a_model_cannot_be_empty_or_huge() -> None:
     for model in (b"", bytes(LARGEST_MODEL_BYTES + 1)):
         with pytest.raises(PlanError, match=f"has {len(model)} bytes"):
             MeasurementPlan("tiny", (PlanEntry("a", (KEY,), model, "operator"),))
+
+
+@pytest.mark.parametrize("kind", ["full", "few-shot"])
+def test_the_recipe_comes_back(kind: Literal["full", "few-shot"], plan: MeasurementPlan) -> None:
+    named = dataclasses.replace(plan, recipe=PlanRecipe(kind, 20))
+    assert read_plan(write_plan(named)) == named
+    assert write_plan(named) != write_plan(plan)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "full",
+        {},
+        {"kind": "half", "networks": 1},
+        {"kind": "full"},
+        {"kind": "full", "networks": -1},
+        {"kind": "full", "networks": 10**9},
+        {"kind": "full", "networks": True},
+        {"kind": "full", "networks": 1, "seed": 2},
+    ],
+)
+def test_a_strange_recipe_is_refused(recipe: object) -> None:
+    assert "recipe" in refusal(plan_zip(index() | {"recipe": recipe}))
+
+
+def test_a_plan_without_a_recipe_says_so() -> None:
+    content = index()
+    del content["recipe"]
+    assert "recipe: Field required" in refusal(plan_zip(content))
+
+
+def test_a_zip_whose_directory_points_before_its_beginning_is_refused(plan: MeasurementPlan) -> None:
+    """Found by flipping bytes: such an offset makes `zipfile` raise ValueError."""
+    data = bytearray(write_plan(plan))
+    end = data.rfind(b"PK\x05\x06")
+    data[end + 16 : end + 20] = (2**32 - 1 - 2**24).to_bytes(4, "little")
+    refusal(bytes(data))
