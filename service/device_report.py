@@ -40,8 +40,8 @@ def overview(tables: Iterable[LatencyTable]) -> RenderableType:
         last = table.device
         source = table.provenance
         lines += [
-            Text(f"  {table.space}: {table.kind}, {source.date[:10]}, {len(table.operator_ms)} operators"),
-            Text(f"    {source.processor}; {runtime_words(table)}"),
+            Text(f"  {table.space}: {table.kind}, {harmless(source.date[:10])}, {len(table.operator_ms)} operators"),
+            Text(harmless(f"    {source.processor}; {runtime_words(table)}")),
             Text(f"    {EMULATED if source.emulated else in_brief(table)}"),
         ]
     return Group(*(lines or [Text("No latency tables. `lutnas measure` makes one of this machine.")]))
@@ -69,7 +69,12 @@ def runtime_words(table: LatencyTable) -> str:
 
 def damaged_words(damaged: Iterable[TableFileError]) -> list[str]:
     """Files that cannot be used, with the reason, one line each."""
-    return [f"Damaged, not used: {fault.path}: {fault.reason}" for fault in damaged]
+    return [harmless(f"Damaged, not used: {fault.path}: {fault.reason}") for fault in damaged]
+
+
+def harmless(text: str) -> str:
+    """A stranger's text without what would steer the terminal."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def full_report(
@@ -152,7 +157,9 @@ def typical_interval(table: LatencyTable) -> float | None:
         return None
     latency_ms = np.array([table.total_ms(space.architecture(genome).operator_keys) for genome in genomes])
     half_ms = table.half_width_ms(space.operator_counts(genomes, table.operators), latency_ms)
-    return None if half_ms is None else float(np.median(half_ms / latency_ms))
+    if half_ms is None or not (latency_ms > 0).all():
+        return None
+    return float(np.median(half_ms / latency_ms))
 
 
 def _provenance(table: LatencyTable) -> Table:
@@ -173,7 +180,7 @@ def _provenance(table: LatencyTable) -> Table:
     shown.add_column(overflow="fold")
     for name, value in facts.items():
         if value:
-            shown.add_row(f"  {name}", Text(value))
+            shown.add_row(f"  {name}", Text(harmless(value)))
     return shown
 
 
@@ -238,7 +245,7 @@ def _operators(table: LatencyTable, rows: int) -> RenderableType:
 
 
 def _versions(versions: Sequence[TableVersion]) -> str:
-    return ", ".join(f"{version.sha256[:12]} ({version.kind}, {version.date[:10]})" for version in versions)
+    return ", ".join(f"{version.sha256[:12]} ({version.kind}, {harmless(version.date[:10])})" for version in versions)
 
 
 def percent(fraction: float) -> str:

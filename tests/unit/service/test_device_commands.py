@@ -93,6 +93,25 @@ def test_brackets_in_a_table_are_no_markup(data_dir: Path) -> None:
         assert "[bold]x[/bold] [/]" in lutnas(*arguments).stdout
 
 
+def test_signs_that_steer_a_terminal_are_not_shown(data_dir: Path) -> None:
+    table = checked_table()
+    place(replace(table, provenance=replace(table.provenance, processor="\x1b[31mred\x07", notes="a\nb")), data_dir)
+    for arguments in (("devices",), ("devices", "show", "my-board")):
+        text = lutnas(*arguments).stdout
+        assert "[31mred" in text
+        assert not set(text) & {"\x1b", "\x07"}
+
+
+def test_a_terminal_that_knows_ascii_only_is_enough(data_dir: Path) -> None:
+    table = checked_table()
+    place(replace(table, provenance=replace(table.provenance, processor="Core\N{TRADE MARK SIGN} 9")), data_dir)
+    for arguments in (["devices"], ["devices", "show", "my-board"]):
+        result = CliRunner(charset="ascii").invoke(main, arguments)
+        assert result.exit_code == 0
+        assert b"Core? 9" in result.stdout_bytes
+        assert result.stdout_bytes.isascii()
+
+
 def test_the_list_as_json(data_dir: Path) -> None:
     place(checked_table(), data_dir)
     content = json.loads(lutnas("devices", "--json").stdout)

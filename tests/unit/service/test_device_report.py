@@ -85,6 +85,8 @@ def test_the_typical_interval_is_that_of_the_table() -> None:
     assert typical_interval(exact) == pytest.approx(0.1)
     assert typical_interval(replace(table, uncertainty=None)) is None
     assert typical_interval(replace(exact, space="no-such-space")) is None
+    nothing = replace(exact, fixed_ms=0.0, operator_ms=dict.fromkeys(exact.operator_ms, 0.0))
+    assert typical_interval(nothing) is None
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
