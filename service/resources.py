@@ -20,7 +20,6 @@ from search import (
     Space,
     export_onnx,
     few_shot_plan,
-    few_shot_plan,
     known_spaces,
     load_space,
     measurement_plan,
