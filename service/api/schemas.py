@@ -135,14 +135,19 @@ class HonestyAnswer(Answer):
 
 
 class TableSummary(Answer):
-    """The table behind latencies: where it comes from, and how well it holds."""
+    """The table behind latencies: where it comes from, and how well it holds.
+
+    Searches of older versions kept `kind` and `sha256` alone.
+    """
 
     kind: Annotated[str, Field(description="measured, published or estimated.")]
     sha256: str
-    processor: str
-    threads: int | None
-    emulated: Annotated[bool, Field(description="The processor was emulated: nothing is known about a device.")]
-    honesty: Annotated[HonestyAnswer | None, Field(description="None when no network was measured.")]
+    processor: str | None = None
+    threads: int | None = None
+    emulated: Annotated[
+        bool | None, Field(description="The processor was emulated: nothing is known about a device.")
+    ] = None
+    honesty: Annotated[HonestyAnswer | None, Field(description="None when no network was measured.")] = None
 
 
 class ScoreList(Answer):

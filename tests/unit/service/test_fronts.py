@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from service.errors import (
 )
 from service.fronts import Fronts
 from service.job import JobError
+from service.jobs.breakdown_document import breakdown_document
 from service.jobs.lifecycle import Lifecycle
 from service.plans import Plans
 from service.storage.artefacts import ResultFiles
@@ -29,7 +31,8 @@ from tests.service_world import DEVICE, SPACE, board_table
 
 EFFECTIVE = {"space": SPACE, "generations": 1, "seed": 7}
 ITEM = {"architecture_id": "abc", "genome": [0, 1, 0, 1], "error": 0.25, "error_interval": [0.2, 0.3]}
-FRONT = {"space": SPACE, "supernet_sha256": "made-with-this", "items": [ITEM]}
+TABLES = {DEVICE: {"kind": "published", "sha256": "abc"}}
+FRONT = {"space": SPACE, "supernet_sha256": "made-with-this", "tables": TABLES, "items": [ITEM]}
 
 
 def fake_export(architecture: Architecture, metadata: Mapping[str, str]) -> bytes:
@@ -104,6 +107,29 @@ def test_a_front_whose_file_has_changed_is_refused(fronts: Fronts, finished: str
     with pytest.raises(ResultDamagedError, match=r"front\.json"):
         fronts.document(finished)
     assert fronts.csv(finished) == b"a,b\n"
+
+
+def test_a_network_of_an_older_search_has_no_breakdown(fronts: Fronts, finished: str) -> None:
+    found = fronts.item(finished, "abc")
+    assert (found["breakdown"], found["tables"], found["error"]) == (None, TABLES, 0.25)
+
+
+def test_a_breakdown_is_read_from_its_own_file(fronts: Fronts, lifecycle: Lifecycle, files: ResultFiles) -> None:
+    lifecycle.create({}, EFFECTIVE)
+    job = lifecycle.claim()
+    assert job is not None
+    architecture = load_space(SPACE).architecture((0, 1, 0, 1))
+    item = ITEM | {"architecture_id": architecture.architecture_id}
+    contents = {
+        "front.json": FRONT | {"items": [item]},
+        "breakdown.json": breakdown_document([architecture], {DEVICE: board_table()}),
+    }
+    stored = [files.write(job.id, name, json.dumps(content).encode()) for name, content in contents.items()]
+    lifecycle.succeed(job.id, 1, stored, 1)
+    rows = fronts.item(job.id, architecture.architecture_id)["breakdown"][DEVICE]
+    assert math.fsum(row["latency_ms"] for row in rows) == pytest.approx(
+        board_table().total_ms(architecture.operator_keys), abs=1e-9
+    )
 
 
 def test_there_is_no_front_before_the_end(fronts: Fronts, lifecycle: Lifecycle) -> None:
