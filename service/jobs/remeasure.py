@@ -18,6 +18,8 @@ from search import FrontItem, Remeasured, SearchResult, Space, evenly_spread, re
 from service.catalogue import Supernet
 from service.errors import RemeasureElsewhereError
 
+_MOST_MODEL_BYTES = 2**29
+"""Of all networks' weights, which are in memory together."""
 _MOST_OPEN_BYTES = 2**29
 
 OnProgress = Callable[[float, float], None]
@@ -122,7 +124,7 @@ def remeasure(
         MeasurementError: a network cannot be run, or the clock is broken.
     """
     effort = EFFORT if effort is None else effort
-    items = tuple(evenly_spread(result.front, effort.networks))
+    items = _chosen(result.front, effort.networks)
     models = []
     for item in items:
         on_progress(0.0, 2 * len(tables) * effort.budget_s)
@@ -138,6 +140,15 @@ def remeasure(
         result.values[places], timed, np.column_stack(list(first.values())), np.column_stack(list(second.values()))
     )
     return Remeasurement(items, len(result.front), first, second, figures, threads)
+
+
+def _chosen(front: Sequence[FrontItem], networks: int) -> tuple[FrontItem, ...]:
+    """So many networks, evenly spread, or as many as fit into memory."""
+    for count in range(min(networks, len(front)), 1, -1):
+        items = evenly_spread(front, count)
+        if sum(item.size_bytes for item in items) <= _MOST_MODEL_BYTES:
+            return tuple(items)
+    return tuple(evenly_spread(front, 1))
 
 
 class _Series:

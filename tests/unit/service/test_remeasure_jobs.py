@@ -150,6 +150,18 @@ def test_a_large_front_is_thinned_evenly(space: Space, supernet: Supernet, timin
     assert len(again.by_network()) == 3
 
 
+def test_a_front_of_large_networks_is_thinned_to_what_memory_holds(space, supernet, timing, monkeypatch) -> None:
+    result = search(space, here())
+    sizes = [item.size_bytes for item in result.front]
+    monkeypatch.setattr(module, "_MOST_MODEL_BYTES", sum(sizes) // 2)
+    timing(1.0, 1.0, 1.0, 1.0)
+    items = remeasure(result, space, {"local-cpu": here()}, supernet, ignore).items
+    assert 1 < len(items) < len(result.front)
+    assert sum(item.size_bytes for item in items) <= sum(sizes) // 2
+    monkeypatch.setattr(module, "_MOST_MODEL_BYTES", 0)
+    assert len(remeasure(result, space, {"local-cpu": here()}, supernet, ignore).items) == 1
+
+
 def test_progress_rises_over_all_measurements(space: Space, supernet: Supernet, timing) -> None:
     timing(1.0, 1.0)
     told: list[tuple[float, float]] = []
