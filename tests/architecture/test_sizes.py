@@ -10,7 +10,7 @@ from tests.architecture.sources import FOLDERS, PACKAGES, code_lines, functions_
 
 MOST_FUNCTION_LINES = 40
 MOST_FILE_LINES = 400
-LONGER_FILES = {"latency_tables/agent.py": 950}
+LONGER_FILES = {"latency_tables/agent.py": 1000}
 """The agent must be one file, since it is copied to boards (docs/decisions/0005)."""
 
 
