@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from latency_tables import LatencyTable, MeasurementError, MeasurementPlan, estimate_table, recipe_of
@@ -21,6 +22,7 @@ from service.table_upload import check_file, refusal
 
 FORMAT_PREFIX = "lutnas-measurement/"
 _ONE_AT_A_TIME = threading.Lock()
+_CONTRADICTORY = "No costs of operators explain these times: they differ by more than numbers can hold. Measure again."
 
 
 def is_measurement(content: object) -> bool:
@@ -40,9 +42,12 @@ def table_of_measurement(
     with _ONE_AT_A_TIME:
         try:
             plan = _plan(content, entry)
-            table = estimate_table(device, plan, content, known=known)
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                table = estimate_table(device, plan, content, known=known)
         except MeasurementError as error:
             raise refusal(_faults(error)) from error
+        except (FloatingPointError, np.linalg.LinAlgError) as error:
+            raise refusal([(("entries",), "contradictory_times", _CONTRADICTORY)]) from error
     faults = [
         *_text_faults(table),
         *((("entries",), code, detail) for _, code, detail in unit_faults(table, entry.space)),

@@ -174,10 +174,11 @@ def check_file(table: LatencyTable) -> None:
         BodyTooLargeError: it would be larger than any table may be.
         TableRefusedError: it would break the file's format.
     """
-    content = format_table(table).encode()
-    if len(content) > MOST_BYTES:
-        raise BodyTooLargeError(MOST_BYTES)
     try:
-        parse_table(content, "in the body")
+        content = format_table(table).encode()
+        if len(content) <= MOST_BYTES:
+            parse_table(content, "in the body")
     except TableFileError as error:
         raise TableRefusedError([Fault("", "invalid_table", error.reason)]) from error
+    if len(content) > MOST_BYTES:
+        raise BodyTooLargeError(MOST_BYTES)
