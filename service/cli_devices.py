@@ -114,7 +114,8 @@ def _tables_of(shelf: TableShelf, name: str, space: str | None) -> list[LatencyT
     if not found:
         known = [f"{device} for {of_space}" for device, of_space in sorted(offered)]
         faults = [f"{fault.path} is damaged" for fault in shelf.damaged() if Path(fault.path).parent.name == name]
-        raise UnknownDeviceError(name, space, [*known, *faults])
+        wanted = repr(name) if space is None else f"{name!r} for space {space!r}"
+        raise UnknownDeviceError(wanted, [*known, *faults])
     return found
 
 

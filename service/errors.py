@@ -9,7 +9,6 @@ ServiceError
  |    +-- DatabaseStartError     the database cannot be opened, written or migrated
  |    +-- DeviceNameError        a device's name cannot be a file name
  |    +-- UnknownDeviceError     no table of that device, or none of it for that space
- |    +-- ImportIncompleteError  imported files lack operators of the space
  |    +-- OutputError            a file that a command writes cannot be written
  |    +-- DemoError              the demo's service or one of its searches did not succeed
  +-- RequestError               the request is at fault; carries faults with JSON pointers
@@ -136,27 +135,9 @@ class DeviceNameError(StartError):
 class UnknownDeviceError(StartError):
     """No table of that device, or none of it for that space."""
 
-    def __init__(self, device: str, space: str | None, known: Sequence[str]) -> None:
-        wanted = f"{device[:100]!r}" if space is None else f"{device[:100]!r} for space {space[:100]!r}"
-        super().__init__(f"No latency table of {wanted}. Known: {', '.join(known) or 'none'}.")
-        self.device = device
-        self.space = space
+    def __init__(self, wanted: str, known: Sequence[str]) -> None:
+        super().__init__(f"No latency table of {wanted[:200]}. Known: {', '.join(known) or 'none'}.")
         self.known = tuple(known)
-
-
-class ImportIncompleteError(StartError):
-    """Imported files lack operators of the space; a missing operator is never taken as 0 ms."""
-
-    def __init__(self, device: str, space: str, missing: Sequence[str]) -> None:
-        more = f"\n  and {len(missing) - 20} more" if len(missing) > 20 else ""
-        listed = "".join(f"\n  {operator}" for operator in missing[:20])
-        super().__init__(
-            f"{len(missing)} operators of {space} are missing, so nothing was written:{listed}{more}\n"
-            "Give another file with them, for example a CSV with the columns operator,latency_ms."
-        )
-        self.device = device
-        self.space = space
-        self.missing = tuple(missing)
 
 
 class OutputError(StartError):
@@ -164,8 +145,7 @@ class OutputError(StartError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path} cannot be written ({reason}). Choose another place with --out.")
-        self.path = path
-        self.reason = reason
+        self.path, self.reason = path, reason
 
 
 class DemoError(StartError):

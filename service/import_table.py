@@ -19,7 +19,7 @@ from latency_tables import (
 )
 from search import Space, load_space
 from service.device_name import is_safe_name
-from service.errors import DeviceNameError, ImportIncompleteError
+from service.errors import DeviceNameError
 from service.storage.data_folder import make_writable
 from service.table_checks import time_faults
 from service.table_shelf import TableShelf
@@ -40,6 +40,7 @@ class Import:
         warnings: what to know before trusting a complete table.
     """
 
+    paths: str
     table: LatencyTable
     missing: tuple[OperatorKey, ...]
     left_out: Mapping[str, tuple[RowFault, ...]]
@@ -64,24 +65,25 @@ def read_tables(files: Sequence[Path], layout: str | None, space: str, provenanc
     notes = " ".join(dict.fromkeys([provenance.notes, *(part.notes for part in parts)]))
     table = imported_table(parts, space, replace(provenance, notes=notes.strip()))
     left_out = {part.path: part.left_out for part in parts if part.left_out}
-    missing = table.missing(needed)
+    missing, paths = table.missing(needed), ", ".join(map(str, files))
     if missing:
-        return Import(table, missing, left_out, len(needed))
-    _check_times(table, searched, ", ".join(map(str, files)))
+        return Import(paths, table, missing, left_out, len(needed))
+    _check_times(table, searched, paths)
     warnings = tuple(warning["detail"] for warning in table_warnings(table, searched))
-    return Import(table, (), left_out, len(needed), warnings)
+    return Import(paths, table, (), left_out, len(needed), warnings)
 
 
 def publish(found: Import, shelf: TableShelf, tables_dir: Path) -> bool:
     """Make an imported table the current one of its device and space; whether it differs from the one before.
 
     Raises:
-        ImportIncompleteError: operators of the space are missing; nothing is written.
+        TableImportError: operators of the space are missing; nothing is written.
         DataFolderError: nothing can be written there.
         StorageError: it cannot be written; the table before it stays.
     """
     if found.missing:
-        raise ImportIncompleteError(found.table.device, found.table.space, [str(key) for key in found.missing])
+        reason = f"is missing, and {found.table.space} needs it; give a CSV with it beside"
+        raise TableImportError(found.paths, [RowFault(None, str(key), reason) for key in found.missing])
     make_writable(tables_dir / found.table.device)
     return shelf.publish(found.table)
 

@@ -66,7 +66,6 @@ STATUS = {
     "DataFolderError": 500,
     "DatabaseStartError": 500,
     "UnknownDeviceError": 500,
-    "ImportIncompleteError": 500,
     "OutputError": 500,
     "DeviceNameError": 500,
     "DemoError": 500,
