@@ -50,12 +50,16 @@ class Remeasurement:
     Attributes:
         items: the networks that were timed, in the order of the front.
         of: networks of the front.
+        values: their objectives as the search saw them, `(n, m)`.
+        timed: the columns of `values` that were measured, in the order of the devices.
         first_ms: by device, `(n,)`; `second_ms` the same again.
         figures: what became of the front.
     """
 
     items: tuple[FrontItem, ...]
     of: int
+    values: npt.NDArray[np.float64]
+    timed: tuple[int, ...]
     first_ms: Mapping[str, npt.NDArray[np.float64]]
     second_ms: Mapping[str, npt.NDArray[np.float64]]
     figures: Remeasured
@@ -135,11 +139,12 @@ def remeasure(
     second = {device: series.time(models, threads[device]) for device in tables}
     rows = {genome.tobytes(): row for row, genome in enumerate(result.genomes)}
     places = [rows[np.array(item.genome, dtype=np.int64).tobytes()] for item in items]
-    timed = [result.columns.index(f"latency_ms:{device}") for device in tables]
+    values = result.values[places]
+    timed = tuple(result.columns.index(f"latency_ms:{device}") for device in tables)
     figures = remeasured_front(
-        result.values[places], timed, np.column_stack(list(first.values())), np.column_stack(list(second.values()))
+        values, timed, np.column_stack(list(first.values())), np.column_stack(list(second.values()))
     )
-    return Remeasurement(items, len(result.front), first, second, figures, threads)
+    return Remeasurement(items, len(result.front), values, timed, first, second, figures, threads)
 
 
 def _chosen(front: Sequence[FrontItem], networks: int) -> tuple[FrontItem, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import front as benchmark
@@ -12,9 +13,15 @@ from search import SearchSpec
 from service.errors import RemeasureElsewhereError
 from tests.service_world import SPACE, board_table, local_table
 
+FRONT = np.column_stack([np.linspace(0.1, 0.5, 64), np.linspace(5.0, 1.0, 64)])
+
 
 class Timed:
-    """Stands for a `Remeasurement`."""
+    """Stands for a `Remeasurement`: its networks take the longer the less they err, in turn a little more and less."""
+
+    values, timed = FRONT, (1,)
+    first_ms = {"local-cpu": FRONT[:, 1] * np.tile([0.96, 1.04], 32)}
+    second_ms = {"local-cpu": FRONT[:, 1] * np.tile([0.95, 1.05], 32)}
 
     def __init__(self, strict: float, repeat: float, noise: float = 1.0, repeat_noise: float = 1.0) -> None:
         agreement = {"mape": 0.02, "within_5": 0.9, "within_10": 1.0, "kendall_tau": 0.97}
@@ -46,6 +53,14 @@ def test_the_figures_are_told_side_by_side() -> None:
     assert "table  93.8%   measured again  96.9%" in text
     assert "table  0.970   measured again    none" in text
     assert "met strictly, met within the noise" in text
+
+
+def test_thinner_fronts_lose_less() -> None:
+    shares = benchmark.by_density(Timed(1.0, 1.0))
+    assert list(shares) == ["64", "32", "16", "8"]
+    strict = [share["still_non_dominated"] for share in shares.values()]
+    assert strict[0] < strict[2] <= strict[3] == 1.0
+    assert "strictly, 16 of them" in "\n".join(benchmark.lines_of(judged(1.0, 1.0)))
 
 
 def test_the_table_of_the_data_folder_is_taken(tmp_path: Path) -> None:
