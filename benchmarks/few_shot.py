@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.published_networks import NetworksFileError, PublishedNetworks
-from latency_tables import CostPrior, choose_for_prior, fit_few_shot, fit_known_device, prior_from_tables
+from latency_tables import (
+    CostPrior,
+    choose_for_prior,
+    fit_few_shot,
+    fit_known_device,
+    prior_from_tables,
+    prior_with_kinds,
+)
 
 Floats = npt.NDArray[np.float64]
 POOL = 1000
@@ -91,6 +98,7 @@ def _device(
     known: PublishedNetworks, target: PublishedNetworks, name: str, device: _Known, draws: Draws
 ) -> dict[str, float]:
     prior = prior_from_tables(device.costs_ms, known.readings[0])
+    priors = [prior, prior_with_kinds(prior, known.kinds)]
     n = len(target.readings)
     shares = [(device.readings.count(reading) + 1) / (len(device.names) + n) for reading in range(n)]
     latency_ms = target.latency_ms[name]
@@ -102,7 +110,7 @@ def _device(
         rng = np.random.default_rng([draws.seed, draw])
         measured = _measured(target, usable, prior, draws, rng)
         others = np.setdiff1d(usable, measured)
-        fit = fit_few_shot([counts[measured] for counts in target.readings], latency_ms[measured], prior, shares)
+        fit = fit_few_shot([counts[measured] for counts in target.readings], latency_ms[measured], priors, shares)
         readings = [counts[others] for counts in target.readings]
         rows.append(_figures(fit.predict_ms(readings), fit.half_width_ms(readings), latency_ms[others]))
     prior_only = _spearman(target.readings[0][usable] @ prior.mean, latency_ms[usable])

@@ -39,6 +39,11 @@ class PublishedNetworks:
     latency_ms: dict[str, Floats]
     choices: tuple[int, ...]
 
+    @property
+    def kinds(self) -> Integers:
+        """The choice that each column counts, `(1 + k,)`: one kind at many places; -1 for the fixed cost."""
+        return np.array([-1, *(choice for number in self.choices for choice in range(number))])
+
 
 def read_networks(path: Path) -> PublishedNetworks:
     """Read and check a file.

@@ -20,6 +20,7 @@ from latency_tables.few_shot import (
     fit_few_shot,
     fit_known_device,
     prior_from_tables,
+    prior_with_kinds,
 )
 from latency_tables.files import format_table, parse_table, read_table, shipped_tables, write_table
 from latency_tables.honesty import kendall_tau
@@ -44,6 +45,7 @@ __all__ = [
     "fit_few_shot",
     "fit_known_device",
     "prior_from_tables",
+    "prior_with_kinds",
     "Honesty",
     "ImportedRows",
     "Kind",

@@ -10,7 +10,7 @@ runtimes differ in what they remove from a graph. Where there are several, the m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ WIDTH_AND_NOISE = (0.01, 1.0, 0.12, 0.5)
 DEVICE_SPREAD = 1.2
 """New devices differ more than the few known ones do among themselves."""
 SCALE_SPREAD, FIXED_SPREAD = 0.3, 0.2
+KIND_SPREAD, KIND_SCALE_SPREAD = 0.03, 0.3
 INFORMATIVE_SHARE = 0.7
 KNOWN_NOISE = 0.05
 """Noise of one network when the costs of a known device are fitted."""
@@ -34,10 +35,23 @@ LOOSE = 0.5
 
 @dataclass(frozen=True)
 class FewShotFit:
-    """A new device: one posterior per reading, and how probable each reading is."""
+    """A new device: posteriors under every reading and prior, and how probable each of them is.
 
+    Attributes:
+        readings: for each posterior the number of its reading.
+        shares: of each posterior; they sum to 1.
+    """
+
+    readings: tuple[int, ...]
     posteriors: tuple[CostPosterior, ...]
     shares: tuple[float, ...]
+
+    @property
+    def reading_shares(self) -> tuple[float, ...]:
+        """How probable each reading is."""
+        parts = list(zip(self.readings, self.shares, strict=True))
+        numbers = range(max(self.readings) + 1)
+        return tuple(sum(share for reading, share in parts if reading == number) for number in numbers)
 
     def predict_ms(self, readings: Sequence[Floats]) -> Floats:
         """Latency in ms of networks, `(n,)`.
@@ -45,17 +59,19 @@ class FewShotFit:
         Args:
             readings: for each reading the operator counts `(n, k)` of the same networks.
         """
-        return np.asarray(
-            sum(s * p.predict_ms(x) for s, p, x in zip(self.shares, self.posteriors, readings, strict=True))
-        )
+        parts = self._parts(readings)
+        return np.asarray(sum(share * posterior.predict_ms(counts) for share, posterior, counts in parts))
 
     def half_width_ms(self, readings: Sequence[Floats]) -> Floats:
         """Half-width of the 90 % interval in ms, `(n,)`."""
-        middle = self.predict_ms(readings)
-        parts = list(zip(self.shares, self.posteriors, readings, strict=True))
+        middle, parts = self.predict_ms(readings), self._parts(readings)
         variance = sum(s * (p.variance(x) + np.square(p.predict_ms(x) - middle)) for s, p, x in parts)
         quantile = sum(s * p.quantile for s, p, _ in parts)
         return np.asarray(quantile * np.sqrt(variance))
+
+    def _parts(self, readings: Sequence[Floats]) -> list[tuple[float, CostPosterior, Floats]]:
+        counts = [readings[number] for number in self.readings]
+        return list(zip(self.shares, self.posteriors, counts, strict=True))
 
 
 def fit_known_device(counts: Floats, latency_ms: Floats) -> Floats:
@@ -86,22 +102,38 @@ def prior_from_tables(costs: Floats, counts: Floats) -> CostPrior:
     return CostPrior(mean, basis, 1.0 - fixed, WIDTHS, *WIDTH_AND_NOISE, scaled=True)
 
 
+def prior_with_kinds(prior: CostPrior, kinds: npt.NDArray[np.int64]) -> CostPrior:
+    """The prior for a device unlike the known ones: operators of one kind may all be cheaper or dearer on it.
+
+    Args:
+        prior: from `prior_from_tables`.
+        kinds: `(k,)`, operators of one kind share a number; -1 for a cost that is of no kind.
+    """
+    members = (kinds[:, None] == np.unique(kinds[kinds >= 0])).astype(np.float64)
+    together = np.hstack([KIND_SPREAD * members, KIND_SCALE_SPREAD * members * prior.mean[:, None]])
+    return replace(prior, basis=np.hstack([prior.basis, together]))
+
+
 def fit_few_shot(
-    readings: Sequence[Floats], latency_ms: Floats, prior: CostPrior, reading_shares: Sequence[float] | None = None
+    readings: Sequence[Floats],
+    latency_ms: Floats,
+    priors: Sequence[CostPrior],
+    reading_shares: Sequence[float] | None = None,
 ) -> FewShotFit:
     """Costs of a new device from a few measured networks.
 
     Args:
         readings: for each reading the operator counts `(n, k)` of the measured networks.
         latency_ms: `(n,)`.
-        prior: from `prior_from_tables`.
+        priors: from `prior_from_tables`, and perhaps `prior_with_kinds`: the networks tell which one fits.
         reading_shares: how probable each reading is beforehand; equal when left out.
     """
     before = np.ones(len(readings)) if reading_shares is None else np.asarray(reading_shares, dtype=np.float64)
-    posteriors = tuple(fit_costs(counts, latency_ms, prior) for counts in readings)
-    logs = np.log(before) + np.array([posterior.evidence for posterior in posteriors])
+    cases = [(reading, prior) for reading in range(len(readings)) for prior in priors]
+    posteriors = tuple(fit_costs(readings[reading], latency_ms, prior) for reading, prior in cases)
+    logs = np.array([np.log(before[case[0]]) + found.evidence for case, found in zip(cases, posteriors, strict=True)])
     shares = np.exp(logs - logs.max())
-    return FewShotFit(posteriors, tuple((shares / shares.sum()).tolist()))
+    return FewShotFit(tuple(reading for reading, _ in cases), posteriors, tuple((shares / shares.sum()).tolist()))
 
 
 def choose_networks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latency_tables import choose_networks, fit_few_shot, fit_known_device, prior_from_tables
+from latency_tables import choose_networks, fit_few_shot, fit_known_device, prior_from_tables, prior_with_kinds
 
 K = 12
 
@@ -46,7 +46,7 @@ def test_ten_networks_and_known_devices_beat_the_known_devices_alone(known: np.n
     errors, errors_before = [], []
     for _ in range(10):
         latency_ms = counts @ device(rng) * np.exp(0.02 * rng.standard_normal(400))
-        fit = fit_few_shot([counts[:10]], latency_ms[:10], prior)
+        fit = fit_few_shot([counts[:10]], latency_ms[:10], [prior])
         predicted = fit.predict_ms([counts[10:]])
         mean = counts @ prior.mean
         before = mean[10:] * np.median(latency_ms[:10] / mean[:10])
@@ -72,8 +72,8 @@ def test_the_reading_that_the_runtime_follows_is_found(known: np.ndarray) -> Non
     live[:, 3::3] = 0.0
     prior = prior_from_tables(known, everything)
     latency_ms = live @ known[2] * np.exp(0.01 * rng.standard_normal(200))
-    fit = fit_few_shot([everything[:20], live[:20]], latency_ms[:20], prior)
-    assert fit.shares[1] > 0.99
+    fit = fit_few_shot([everything[:20], live[:20]], latency_ms[:20], [prior])
+    assert fit.reading_shares[1] > 0.99
     assert fit.predict_ms([everything, live]) == pytest.approx(latency_ms, rel=0.2)
 
 
@@ -82,18 +82,33 @@ def test_unsure_readings_widen_the_interval(known: np.ndarray) -> None:
     counts = networks(rng, 100)
     prior = prior_from_tables(known, counts)
     latency_ms = counts @ known[0]
-    one = fit_few_shot([counts[:3]], latency_ms[:3], prior)
+    one = fit_few_shot([counts[:3]], latency_ms[:3], [prior])
     other = counts.copy()
     other[3:, 1:] = np.roll(counts[3:, 1:], 5, axis=1)  # the same where it was measured, another elsewhere
-    two = fit_few_shot([counts[:3], other[:3]], latency_ms[:3], prior, [0.5, 0.5])
-    assert two.shares == pytest.approx((0.5, 0.5))
+    two = fit_few_shot([counts[:3], other[:3]], latency_ms[:3], [prior], [0.5, 0.5])
+    assert two.reading_shares == pytest.approx((0.5, 0.5))
     readings = [counts[3:], other[3:]]
     assert two.half_width_ms(readings).mean() > one.half_width_ms([counts[3:]]).mean()
 
 
+def test_a_device_unlike_the_known_ones_is_told_by_its_kinds(known: np.ndarray) -> None:
+    """On it all operators of one kind take twice as long."""
+    rng = np.random.default_rng(12)
+    counts = networks(rng, 200)
+    kinds = np.array([-1, *(np.arange(K) // 4)])
+    costs = known.mean(axis=0) * np.where(kinds == 1, 2.0, 1.0)
+    latency_ms = counts @ costs * np.exp(0.01 * rng.standard_normal(200))
+    plain = prior_from_tables(known, counts)
+    errors = []
+    for priors in ([plain], [plain, prior_with_kinds(plain, kinds)]):
+        predicted = fit_few_shot([counts[:12]], latency_ms[:12], priors).predict_ms([counts[12:]])
+        errors.append(np.mean(np.abs(predicted / latency_ms[12:] - 1)))
+    assert errors[1] < 0.7 * errors[0], errors
+
+
 def test_one_known_device_is_enough(known: np.ndarray) -> None:
     counts = networks(np.random.default_rng(7), 30)
-    fit = fit_few_shot([counts[:5]], 3.0 * counts[:5] @ known[0], prior_from_tables(known[:1], counts))
+    fit = fit_few_shot([counts[:5]], 3.0 * counts[:5] @ known[0], [prior_from_tables(known[:1], counts)])
     assert fit.predict_ms([counts]) == pytest.approx(3.0 * counts @ known[0], rel=0.02)
 
 
