@@ -104,7 +104,8 @@ class _Design:
     def fit(self, rows: Floats | None = None) -> CostPosterior:
         """The costs as a table keeps them, from these rows (all when left out).
 
-        Operators cost at least nothing, costs are rounded, and the covariance is that of fixed cost and operators.
+        Costs are whole nanoseconds, an operator's at least one: what computes takes time, and readers of tables refuse
+        a row of 0. The covariance is that of fixed cost and operators.
         """
         chosen = slice(None) if rows is None else rows
         posterior = fit_costs(self.counts[chosen], self.latency_ms[chosen], self.prior)
@@ -112,7 +113,9 @@ class _Design:
         m = 1 + len(self.columns.keys)
         operators = without_negative_costs(replace(posterior, mean=mean[:m], factor=factor[:m]))
         kept = np.vstack([factor[:m], np.zeros((len(mean) - m, factor.shape[1]))])
-        return replace(posterior, mean=np.round(np.concatenate([operators.mean, mean[m:]]), DECIMALS), factor=kept)
+        costs = np.round(np.concatenate([operators.mean, mean[m:]]), DECIMALS)
+        costs[1:m] = np.maximum(costs[1:m], 10.0**-DECIMALS)
+        return replace(posterior, mean=costs, factor=kept)
 
     def in_turn(self, folds: int) -> tuple[Floats, Floats]:
         """Latency of each network in ms and its interval's half-width, by a fit that did not see its fold, `(n,)`."""
