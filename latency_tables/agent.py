@@ -103,7 +103,7 @@ class Options:
     threads: int = 1
     budget_s: float = 60.0
     seed: int = 0
-    most_open_bytes: int = 2**31
+    most_open_bytes: int = 2**33
     early_stop: bool = True
 
     def __post_init__(self) -> None:
