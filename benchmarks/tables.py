@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -111,15 +112,30 @@ def refuse_malformed(count: int, seed: int) -> tuple[dict[str, object], bool]:
             "alive": client.get("/healthz").status_code == 200,
             "good_table_status": client.put(ADDRESS, json=good_document(space)).status_code,
         }
-    good = figures["files_written"] == 0 and figures["alive"] is True and figures["good_table_status"] == 201
     for name in ("by_hand", "generated"):
-        part = figures[name]
-        print(f"{name}: {part}")
-        good = good and isinstance(part, dict) and part["refused"] == part["tables"] > 0
-        good = good and isinstance(part, dict) and not part["without_pointer"] and not part["wrong_pointer"]
+        print(f"{name}: {summary(figures[name])}")
     print(f"files written: {figures['files_written']}, alive after it: {figures['alive']}")
     print(f"the good table that they were made from: {figures['good_table_status']}")
-    return figures, good
+    return figures, is_reached(figures)
+
+
+def summary(part: Any) -> str:
+    """The figures of some malformed tables in words."""
+    wrong = [*part["without_pointer"], *part["wrong_pointer"]]
+    listed = f" ({'; '.join(wrong[:10])})" if wrong else ""
+    return (
+        f"{part['refused']} of {part['tables']} refused, by status {part['statuses']}, {len(part['without_pointer'])}"
+        f" without a pointer, {len(part['wrong_pointer'])} with another pointer{listed}"
+    )
+
+
+def is_reached(figures: Any) -> bool:
+    """Whether all were refused with the right pointer, nothing was written, and the service still works."""
+    parts = [figures[name] for name in ("by_hand", "generated")]
+    refused = all(part["refused"] == part["tables"] > 0 for part in parts)
+    named = not any(part["without_pointer"] or part["wrong_pointer"] for part in parts)
+    works = figures["alive"] is True and figures["good_table_status"] == 201
+    return refused and named and works and figures["files_written"] == 0
 
 
 def _files(folder: Path) -> set[Path]:
