@@ -141,7 +141,7 @@ def choose_networks(
 ) -> list[int]:
     """Rows of `counts` to measure: greedily those that leave least variance over all candidates together.
 
-    Expected variance reduction (Cohn 1996), the sum over candidates of the variance of their latency.
+    Expected variance reduction (Cohn et al. 1996), the sum over candidates of the variance of their latency.
 
     Args:
         counts: `(p, k)` candidates; measured networks are chosen among them, each at most once.

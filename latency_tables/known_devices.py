@@ -34,7 +34,7 @@ class KnownDevices:
 
 
 def known_devices(tables: Sequence[LatencyTable], networks: Sequence[PlanEntry]) -> KnownDevices:
-    """The tables as arrays over the operators they have in common.
+    """The tables as arrays over the operators they have in shared.
 
     Raises:
         MeasurementError: there is no table, or a network has an operator that a table lacks; names it.
@@ -42,13 +42,13 @@ def known_devices(tables: Sequence[LatencyTable], networks: Sequence[PlanEntry])
     if not tables:
         raise MeasurementError("known devices", "there are none with a table for this space: measure the full plan.")
     constant = _constant(networks)
-    common = set.intersection(*(set(table.operator_ms) for table in tables)) - set(constant)
+    shared = set.intersection(*(set(table.operator_ms) for table in tables)) - set(constant)
     for table in tables:
         used = {key for entry in networks for key in entry.operator_keys}
         lacking = sorted(str(key) for key in table.missing(used) + tuple(table.covers & used - set(constant)))
         if lacking:
             raise MeasurementError(f"known device {table.device}", f"its table has no row for {lacking[0]}.")
-    keys = tuple(sorted(common, key=str))
+    keys = tuple(sorted(shared, key=str))
     costs = [[_fixed_ms(table, constant), *(table.latency_ms(key) for key in keys)] for table in tables]
     return KnownDevices(keys, frozenset(constant), np.array(costs))
 

@@ -53,8 +53,8 @@ class Honesty:
         within_5: share of networks predicted within 5 %; `within_10` within 10 %.
         kendall_tau: rank agreement of predicted and measured; None when it is undefined (all equal).
         interval_coverage: share of measured latencies inside the table's 90 % interval; None when it has none.
-        repeatability_mape: the same networks measured twice, second half of the runs against the first: the floor
-            below which no table can get. Half the runs are noisier than all of them, so the floor is a little high.
+        repeatability_mape: the same networks measured twice, even rounds against odd ones. A table's error can lie
+            below it: half the rounds are noisier than all of them, and a table averages over many networks.
         repeatability_within_10: share of networks whose two halves agree within 10 %.
         repeatability_tau: Kendall tau of the two halves; None when it is undefined.
         predicted_ms: of every held-out network; `measured_ms` in the same order.

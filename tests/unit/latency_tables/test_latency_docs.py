@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,11 @@ def test_limits_are_documented() -> None:
     assert f"{plan.LARGEST_MODEL_BYTES // 2**20} MiB each, {plan.LARGEST_TOTAL_BYTES // 2**20} MiB together" in TEXT
     assert f"more than {plan.STRONGEST_COMPRESSION} to 1" in TEXT
     assert f"{agent.FEWEST_RUNS} to {agent.MOST_RUNS} consecutive runs" in TEXT
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    exec(compile(example, "docs/latency-tables.md", "exec"), {})  # noqa: S102 - our own text
+    largest, half_width = map(float, capsys.readouterr().out.split())
+    assert largest < 0.05
+    assert half_width > 0
