@@ -26,6 +26,7 @@ import math
 import os
 import platform
 import re
+import shlex
 import signal
 import ssl
 import time
@@ -807,7 +808,7 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> Exception:
         lines[0] = f"answers {error.code}: {problem.get('detail') or problem.get('title') or error.reason}"
         faults = problem.get("errors")
         listed = [fault for fault in faults if isinstance(fault, dict)] if isinstance(faults, list) else []
-        lines += [f"  {fault.get('pointer')}: {fault.get('detail')}" for fault in listed[:20]]
+        lines += [f"  {fault['pointer']}: {fault.get('detail')}" for fault in listed[:20] if fault.get("pointer")]
     return AgentError(url, "\n".join(lines))
 
 
@@ -842,7 +843,8 @@ def _safe_name(name: str) -> str:
 def _answer_lines(answer: dict[str, Any]) -> list[str]:
     """What the server says of the table, in words."""
     warned = answer.get("warnings")
-    warnings = [f"Warning: {text}" for text in warned] if isinstance(warned, list) else []
+    listed = [item for item in warned if isinstance(item, dict)] if isinstance(warned, list) else []
+    warnings = [f"Warning: {item.get('detail')}" for item in listed]
     honesty = answer.get("honesty")
     if not isinstance(honesty, dict):
         return ["The server has stored the table; it has no figures on held-out networks.", *warnings]
@@ -923,10 +925,8 @@ def _upload(given: argparse.Namespace, server: Server, result: Path) -> int:
         answer = server.put(given.device, given.space, result.read_bytes())
     except AgentError as error:
         _say(f"agent: {error}")
-        _say(
-            f"The result is kept in {result}. Upload it later: python {sys.argv[0]} --upload {result} --server"
-            f" {given.server} --device {given.device} --space {given.space}"
-        )
+        again = ["--upload", str(result), "--server", given.server, "--device", given.device, "--space", given.space]
+        _say(f"The result is kept in {result}. Upload it later: python {shlex.join([sys.argv[0], *again])}")
         return 3
     print("\n".join(_answer_lines(answer)))
     return 0

@@ -34,7 +34,8 @@ def test_this_machine_is_described() -> None:
     assert (machine["emulated"], machine["emulation"]) == (False, None)
 
 
-def test_an_arm_board_is_described(tmp_path: Path) -> None:
+def test_an_arm_board_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     cpu = "sys/devices/system/cpu/cpu0/cpufreq"
     files = {
         "proc/cpuinfo": ARM,
@@ -55,6 +56,13 @@ def test_an_arm_board_is_described(tmp_path: Path) -> None:
     assert machine["features"] == ["asimd"]
     assert machine["temperature_c"] == 51.0
     assert machine["memory_bytes"] == 3884360 * 1024
+
+
+def test_an_emulated_board_is_described_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    machine = agent.describe_machine(system(tmp_path, {"proc/cpuinfo": ARM, STATUS: "Name:\tqemu-aarch64-st\n"}))
+    assert machine["processor"] == "Arm Cortex-A72, emulated by qemu-user"
+    assert (machine["emulated"], machine["emulation"]) == (True, "qemu-user")
 
 
 def test_a_machine_that_tells_nothing_is_described_as_unknown(tmp_path: Path) -> None:

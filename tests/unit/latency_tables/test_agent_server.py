@@ -237,12 +237,14 @@ def test_a_result_can_be_uploaded_later(backend: Backend, capsys: pytest.Capture
 
 def test_what_the_server_refuses_is_told_with_every_fault(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     faults = [{"pointer": f"/entries/{number}", "detail": "is negative."} for number in range(30)]
+    faults[3]["pointer"] = ""  # the whole body, of which `detail` tells
     backend.replies[TABLE_PATH] = [Reply(422, problem("30 things are wrong.", errors=[*faults, "odd"]))]
     assert run(backend) == 3
     errors = capsys.readouterr().err
     assert "answers 422: 30 things are wrong." in errors
     assert "/entries/19: is negative." in errors
     assert "/entries/20" not in errors
+    assert errors.count("is negative.") == 19
     assert len(uploads(backend)) == 1
 
 
@@ -386,6 +388,7 @@ def test_an_answer_without_figures_is_no_fault(answer: dict[str, Any]) -> None:
 
 
 def test_figures_and_warnings_of_the_server_are_told() -> None:
-    line, warning = agent._answer_lines({"honesty": HONESTY, "warnings": ["The clock is unknown."]})
+    warned = [{"code": "clock", "detail": "The clock is unknown."}, "odd"]
+    line, warning = agent._answer_lines({"honesty": HONESTY, "warnings": warned})
     assert "mean error 1.2%" in line
     assert warning == "Warning: The clock is unknown."
