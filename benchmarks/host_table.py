@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,12 +17,14 @@ from latency_tables import (
     estimate_table,
     kendall_tau,
     measure_plan,
+    shipped_tables,
     write_plan,
 )
 from search import load_space, measurement_plan
 
 SPACE = "fbnet-cifar10"
 HELD_OUT = 150
+FEW = (10, 20, 30)
 
 
 def host_table(threads: int, budget_s: float, on_progress: Callable[[str, int, int, float], None]) -> dict[str, Any]:
@@ -57,6 +60,32 @@ def host_table(threads: int, budget_s: float, on_progress: Callable[[str, int, i
         "seconds_for_the_table": round(made_of + estimating_s, 1),
         "estimating_s": round(estimating_s, 2),
         **_against_repeat(table.honesty, [again["entries"][name]["ms"] for name in judges]),
+        "few_shot": {str(count): _few_shot(plan, first, judges, count) for count in FEW},
+    }
+
+
+def _few_shot(plan: MeasurementPlan, first: Mapping[str, Any], judges: list[str], count: int) -> dict[str, Any]:
+    """The same machine as a new device: `count` of the fitted networks, and the shipped tables as known devices."""
+    networks = [entry for entry in plan.entries if entry.role == "network"]
+    few = MeasurementPlan(plan.space, tuple(entry for entry in networks if entry.name not in judges)[:count])
+    entries = {entry.name: first["entries"][entry.name] for entry in few.entries}
+    sha256 = hashlib.sha256(write_plan(few)).hexdigest()
+    result = {**first, "plan_sha256": sha256, "plan_recipe": None, "drift": None, "entries": entries}
+    known = [table for (_, space), table in shipped_tables().items() if space == plan.space]
+    table = estimate_table("local-cpu", few, result, known=known)
+    judging = [entry for entry in networks if entry.name in judges]
+    measured = np.array([first["entries"][entry.name]["ms"] for entry in judging])
+    predicted = np.array([table.total_ms(entry.operator_keys) for entry in judging])
+    counts = np.array([[entry.operator_keys.count(key) for key in table.operators] for entry in judging])
+    half_width = table.half_width_ms(counts, predicted)
+    off = np.abs(predicted - measured)
+    return {
+        "known": [device.device for device in known],
+        "within_5": float(np.mean(off <= 0.05 * measured)),
+        "within_10": float(np.mean(off <= 0.10 * measured)),
+        "mape": float(np.mean(off / measured)),
+        "kendall_tau": kendall_tau(predicted, measured),
+        "coverage_90": None if half_width is None else float(np.mean(off <= half_width)),
     }
 
 

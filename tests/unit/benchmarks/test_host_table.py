@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import host_table
-from latency_tables import MeasurementPlan, PlanEntry, read_plan
+from latency_tables import (
+    LatencyTable,
+    MeasurementPlan,
+    OperatorKey,
+    PlanEntry,
+    Provenance,
+    read_plan,
+    write_plan,
+)
 from search import load_space, measurement_plan
 
 
@@ -17,15 +26,30 @@ def small(monkeypatch: pytest.MonkeyPatch) -> MeasurementPlan:
     plan = measurement_plan(load_space("tiny-cifar10"), networks=40)
     monkeypatch.setattr(host_table, "measurement_plan", lambda space: plan)
     monkeypatch.setattr(host_table, "HELD_OUT", 20)
+    monkeypatch.setattr(host_table, "FEW", (8,))
+    monkeypatch.setattr(host_table, "shipped_tables", lambda: {("known", plan.space): known_table(plan)})
     return plan
+
+
+def known_table(plan: MeasurementPlan) -> LatencyTable:
+    """Half as fast as `measured` says, whatever the operator."""
+    keys = {key for entry in plan.entries for key in entry.operator_keys}
+    provenance = Provenance(
+        "known", "made up", "none", "0", 1, 1, "float32", 1, "none", "2026-11-22", "tests", "published"
+    )
+    return LatencyTable("known", plan.space, 0.02, frozenset(), {key: 2 * cost_ms(key) for key in keys}, provenance)
+
+
+def cost_ms(key: OperatorKey) -> float:
+    return float(np.prod(key.out_shape)) * dict(key.attributes).get("kernel", 1) / 1e5
 
 
 def measured(plan: MeasurementPlan, noise: float, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
 
     def entry(item: PlanEntry) -> dict[str, Any]:
-        macs = sum(np.prod(key.out_shape) * dict(key.attributes).get("kernel", 1) for key in item.operator_keys)
-        halves = 0.01 + macs / 1e5 * np.exp(noise * rng.standard_normal(2))
+        total_ms = sum(map(cost_ms, item.operator_keys))
+        halves = 0.01 + total_ms * np.exp(noise * rng.standard_normal(2))
         ms = float(halves.min())
         return {
             "ms": ms, "first_half_ms": float(halves[0]), "second_half_ms": float(halves[1]),
@@ -52,10 +76,6 @@ def measure(monkeypatch: pytest.MonkeyPatch, small: MeasurementPlan, result_for_
 
 @pytest.fixture
 def result_for_host() -> Any:
-    import hashlib
-
-    from latency_tables import write_plan
-
     def result(plan: MeasurementPlan, part: dict[str, Any]) -> dict[str, Any]:
         machine = {
             "processor": "made up", "board": None, "architecture": "x86_64", "cores": 2, "features": [],
@@ -83,6 +103,9 @@ def test_held_out_networks_are_measured_twice_and_judge(measure: list[Measuremen
     assert figures["networks_fitted"] == 20
     assert 0 < figures["repeat_mape"] < 0.02
     assert figures["mape_over_repeat_mape"] == pytest.approx(figures["mape"] / figures["repeat_mape"])
+    few = figures["few_shot"]["8"]
+    assert (few["known"], few["within_10"]) == (["known"], 1.0)
+    assert few["mape"] < 0.02
     assert figures["tau_below_repeat_tau"] == pytest.approx(figures["repeat_kendall_tau"] - figures["kendall_tau"])
 
 
