@@ -102,7 +102,7 @@ class Options:
     """
 
     threads: int = 1
-    budget_s: float = 60.0
+    budget_s: float = 120.0
     seed: int = 0
     most_open_bytes: int = 2**33
     early_stop: bool = True
@@ -474,7 +474,8 @@ def _extend(record: _Record, document: Any, models: int) -> bool:
     try:
         row = [float(ms) for ms in document["samples_ms"]]
         turns = [[float(value) for value in turn] for turn in document["turns"]]
-        whole = {name: document[name] for name in ("at", *_KEPT_WHOLE)}
+        whole = {name: document[name] for name in _KEPT_WHOLE}
+        float(document["at"])
         sizes = {len(row), len(whole["runs"]), len(whole["spent_s"])}
     except (KeyError, TypeError, ValueError):
         return False
@@ -733,10 +734,11 @@ class Server:
     """The service that gives plans and takes results."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not _is_address(url):
             raise AgentError("--server", f"{url[:200]!r} is no address like http://host:8000.")
-        self._url, self._token = url.rstrip("/"), token
+        self._url, self._token = url.rstrip("/"), (token or "").strip()
+        if not re.fullmatch("[!-~]*", self._token):
+            raise AgentError("--token", "has characters that no token has.")
         self._opener = urllib.request.build_opener(_SameHost)
 
     def plan(self, space: str, networks: int | None) -> bytes:
@@ -826,6 +828,15 @@ def _retry_after_s(header: str | None) -> float | None:
         return None
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        surplus = parts.query or parts.fragment or parts.username or parts.port == 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not surplus
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urllib.parse.urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -884,7 +895,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="where to write the result (JSON)")
     parser.add_argument("--upload", type=Path, metavar="RESULT", help="upload this result and measure nothing")
     parser.add_argument("--threads", type=int, default=1, help="threads of onnxruntime (default 1)")
-    parser.add_argument("--budget-s", type=float, default=60.0, help="seconds to measure (default 60)")
+    parser.add_argument("--budget-s", type=float, default=120.0, help="seconds to measure (default 120)")
     given = parser.parse_args(arguments)
     if given.server and not (given.device and given.space):
         parser.error("--server needs --device and --space")
@@ -903,14 +914,15 @@ def _measure(given: argparse.Namespace, server: Any) -> Path:
         raise AgentError(str(out.parent), "is no folder. Make it, or give another --out.")
     _runtime()  # says that it is missing before anything is downloaded
     plan = given.plan.read_bytes() if given.plan else server.plan(given.space, given.networks)
-    journal = out.with_name(f"{out.name}.journal")
+    journal, temporary = out.with_name(f"{out.name}.journal"), out.with_name(f".{out.name}.part")
+    temporary.write_bytes(b"")  # a folder that cannot be written is better known before the measurement
+    temporary.unlink()
     try:
         result = measure_plan(plan, options, _print_progress, journal)
     except KeyboardInterrupt:
         kept = f"Its rounds are kept in {journal}: the same command continues." if journal.exists() else ""
         _say(f"\nStopped. {kept or 'No round was finished.'}")
         raise
-    temporary = out.with_name(f".{out.name}.part")
     temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(out)
     journal.unlink(missing_ok=True)

@@ -124,6 +124,7 @@ ROUND = {
         json.dumps(ROUND | {"runs": 8}).encode(),
         json.dumps(ROUND | {"turns": 7}).encode(),
         json.dumps({name: value for name, value in ROUND.items() if name != "at"}).encode(),
+        json.dumps(ROUND | {"at": "noon"}).encode(),
     ],
 )
 def test_what_is_no_round_ends_the_journal(named: Named, path: Path, wrong: bytes) -> None:

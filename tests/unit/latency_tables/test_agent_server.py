@@ -161,6 +161,18 @@ def test_without_a_token_no_authorization_is_sent(backend: Backend) -> None:
     assert not any("Authorization" in asked.headers for asked in backend.asked)
 
 
+def test_a_line_feed_behind_the_token_is_no_part_of_it(backend: Backend) -> None:
+    assert run(backend, "--token", "secret\n") == 0
+    assert {asked.headers["Authorization"] for asked in backend.asked} == {"Bearer secret"}
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Other: 1", "a b", "schlüssel"])
+def test_a_token_that_is_none_is_refused(backend: Backend, token: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(backend, "--token", token) == 1
+    assert "--token: has characters that no token has" in capsys.readouterr().err
+    assert backend.asked == []
+
+
 def test_few_shot_asks_for_so_many_networks(backend: Backend) -> None:
     backend.replies[f"{PLAN_PATH}?networks=20"] = backend.replies[PLAN_PATH]
     assert run(backend, "--networks", "20") == 0
@@ -328,7 +340,24 @@ def test_a_certificate_that_is_not_trusted_ends_at_once(
     assert waits == []
 
 
-@pytest.mark.parametrize("url", ["host:8000", "ftp://host", "http://", "file:///x", "http://host?x=1", "", "//host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:8000",
+        "ftp://host",
+        "http://",
+        "file:///x",
+        "http://host?x=1",
+        "http://host#x",
+        "",
+        "//host",
+        "http://[::1",
+        "http://host:99999",
+        "http://host:0",
+        "http://host:port",
+        "http://user:secret@host",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(agent.AgentError, match="is no address like"):
         agent.Server(url)
@@ -374,6 +403,15 @@ def test_a_folder_that_is_not_there_is_told_before_the_measurement(
     assert run(backend, "--out", "no/folder/r.json") == 1
     assert "is no folder" in capsys.readouterr().err
     assert backend.asked == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_measurement(
+    backend: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(".r.json.part").mkdir()
+    assert run(backend, "--out", "r.json") == 1
+    assert ".r.json.part" in capsys.readouterr().err
+    assert uploads(backend) == []
 
 
 def test_missing_onnxruntime_is_told_before_the_download(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
