@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from latency_tables import LatencyTable, MeasurementPlan, OperatorKey, PlanEntry, Provenance, agent, write_plan
+from tests.agent_backend import HONESTY, PLAN_PATH, TABLE_PATH, Backend, Reply
 
 SKIP = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
 STEM = OperatorKey("stem", (3, 32, 32), (16, 32, 32), (("kernel", 3), ("stride", 1)))
@@ -141,3 +144,39 @@ class FakeClock:
 def fake_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeClock]:
     """Puts such a clock into the agent: `fake_clock(run_s=0.01)`."""
     return functools.partial(FakeClock, monkeypatch)
+
+
+@pytest.fixture
+def make_backend() -> Iterator[Callable[[], Backend]]:
+    made: list[Backend] = []
+
+    def make() -> Backend:
+        made.append(Backend())
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.fixture
+def backend(make_backend: Callable[[], Backend], plan: MeasurementPlan) -> Backend:
+    """A server that gives the plan and takes the result."""
+    made = make_backend()
+    made.replies = {
+        PLAN_PATH: [Reply(200, write_plan(plan))],
+        TABLE_PATH: [Reply(201, json.dumps({"name": "rpi5", "honesty": HONESTY}).encode())],
+    }
+    return made
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
+    """Seconds that the agent would have slept; its files go to an empty folder."""
+    slept: list[float] = []
+    monkeypatch.setattr(agent.time, "sleep", slept.append)
+    monkeypatch.delenv("LUTNAS_TOKEN", raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return slept

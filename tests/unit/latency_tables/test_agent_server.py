@@ -3,138 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from latency_tables import MeasurementPlan, agent, read_measurement, write_plan
+from tests.agent_backend import ADDRESS, HONESTY, PLAN_PATH, TABLE_PATH, Backend, Reply, problem, run_agent, uploads
 
-ADDRESS = ("--device", "rpi5", "--space", "tiny")
-PLAN_PATH = "/v1/spaces/tiny/measurement-plan"
-TABLE_PATH = "/v1/devices/rpi5/tables/tiny"
-HONESTY = {
-    "networks": 60, "mape": 0.0123, "within_5": 0.95, "within_10": 1.0, "kendall_tau": 0.971,
-    "interval_coverage": None, "repeatability_mape": 0.009,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer of the server."""
-
-    status: int
-    body: bytes = b"{}"
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request that the server got."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Backend:
-    """A real HTTP server with scripted answers: the last one of a path is repeated."""
-
-    def __init__(self) -> None:
-        self.replies: dict[str, list[Reply]] = {}
-        self.asked: list[Asked] = []
-        backend = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                backend.asked.append(Asked(self.command, self.path, dict(self.headers), body))
-                queue = backend.replies.get(self.path, [Reply(404, problem("Nothing here."))])
-                reply = queue.pop(0) if len(queue) > 1 else queue[0]
-                self.send_response(reply.status)
-                for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(reply.body)
-
-            def do_PUT(self) -> None:
-                self.do_GET()
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-def problem(detail: str, **more: Any) -> bytes:
-    return json.dumps({"status": 422, "title": "Unprocessable", "detail": detail, **more}).encode()
-
-
-@pytest.fixture
-def make_backend() -> Iterator[Callable[[], Backend]]:
-    made: list[Backend] = []
-
-    def make() -> Backend:
-        made.append(Backend())
-        return made[-1]
-
-    yield make
-    for backend in made:
-        backend.close()
-
-
-@pytest.fixture
-def backend(make_backend: Callable[[], Backend], plan: MeasurementPlan) -> Backend:
-    """A server that gives the plan and takes the result."""
-    made = make_backend()
-    made.replies = {
-        PLAN_PATH: [Reply(200, write_plan(plan))],
-        TABLE_PATH: [Reply(201, json.dumps({"name": "rpi5", "honesty": HONESTY}).encode())],
-    }
-    return made
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
-    """Seconds that the agent would have slept; its files go to an empty folder."""
-    slept: list[float] = []
-    monkeypatch.setattr(agent.time, "sleep", slept.append)
-    monkeypatch.delenv("LUTNAS_TOKEN", raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    return slept
-
-
-def run(backend: Backend, *more: str) -> int:
-    return agent.main(["--server", backend.url, *ADDRESS, "--budget-s", "0.01", *more])
-
-
-def uploads(backend: Backend) -> list[Asked]:
-    return [asked for asked in backend.asked if asked.method == "PUT"]
+pytestmark = pytest.mark.usefixtures("waits")
 
 
 def test_one_command_measures_the_servers_plan_and_uploads_the_result(
     backend: Backend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(backend, "--token", "secret") == 0
+    assert run_agent(backend, "--token", "secret") == 0
     (put,) = uploads(backend)
     assert put.path == TABLE_PATH
     assert put.headers["Content-Type"] == "application/json"
@@ -152,36 +37,24 @@ def test_one_command_measures_the_servers_plan_and_uploads_the_result(
 
 def test_the_token_may_come_from_the_environment(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LUTNAS_TOKEN", "from-env")
-    assert run(backend) == 0
+    assert run_agent(backend) == 0
     assert {asked.headers["Authorization"] for asked in backend.asked} == {"Bearer from-env"}
 
 
 def test_without_a_token_no_authorization_is_sent(backend: Backend) -> None:
-    assert run(backend) == 0
+    assert run_agent(backend) == 0
     assert not any("Authorization" in asked.headers for asked in backend.asked)
-
-
-def test_a_line_feed_behind_the_token_is_no_part_of_it(backend: Backend) -> None:
-    assert run(backend, "--token", "secret\n") == 0
-    assert {asked.headers["Authorization"] for asked in backend.asked} == {"Bearer secret"}
-
-
-@pytest.mark.parametrize("token", ["a\r\nX-Other: 1", "a b", "schlüssel"])
-def test_a_token_that_is_none_is_refused(backend: Backend, token: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(backend, "--token", token) == 1
-    assert "--token: has characters that no token has" in capsys.readouterr().err
-    assert backend.asked == []
 
 
 def test_few_shot_asks_for_so_many_networks(backend: Backend) -> None:
     backend.replies[f"{PLAN_PATH}?networks=20"] = backend.replies[PLAN_PATH]
-    assert run(backend, "--networks", "20") == 0
+    assert run_agent(backend, "--networks", "20") == 0
     assert backend.asked[0].path == f"{PLAN_PATH}?networks=20"
 
 
 def test_a_plan_at_hand_is_not_downloaded(backend: Backend, plan: MeasurementPlan) -> None:
     Path("plan.zip").write_bytes(write_plan(plan))
-    assert run(backend, "--plan", "plan.zip") == 0
+    assert run_agent(backend, "--plan", "plan.zip") == 0
     assert [asked.method for asked in backend.asked] == ["PUT"]
 
 
@@ -189,7 +62,7 @@ def test_a_plan_at_hand_is_not_downloaded(backend: Backend, plan: MeasurementPla
 def test_a_busy_server_is_asked_again(backend: Backend, waits: list[float], status: int) -> None:
     backend.replies[PLAN_PATH].insert(0, Reply(status))
     backend.replies[TABLE_PATH][:0] = [Reply(status, headers={"Retry-After": "7"}), Reply(status)]
-    assert run(backend) == 0
+    assert run_agent(backend) == 0
     assert waits == [1.0, 7.0, 2.0]
     assert len({put.body for put in uploads(backend)}) == 1
 
@@ -209,7 +82,7 @@ def test_a_server_that_stays_busy_is_given_up_and_the_result_is_kept(
     backend: Backend, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     backend.replies[TABLE_PATH] = [Reply(503)]
-    assert run(backend) == 3
+    assert run_agent(backend) == 3
     assert len(uploads(backend)) == agent.ATTEMPTS
     assert waits == [1.0, 2.0, 4.0, 8.0]
     errors = capsys.readouterr().err
@@ -220,7 +93,7 @@ def test_a_server_that_stays_busy_is_given_up_and_the_result_is_kept(
 
 def test_a_server_that_wants_an_hour_is_not_waited_for(backend: Backend, waits: list[float]) -> None:
     backend.replies[PLAN_PATH] = [Reply(503, headers={"Retry-After": "3600"})]
-    assert run(backend) == 1
+    assert run_agent(backend) == 1
     assert waits == []
 
 
@@ -239,7 +112,7 @@ def test_a_refused_connection_is_tried_again_and_then_told(
 
 def test_a_result_can_be_uploaded_later(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     backend.replies[TABLE_PATH] = [Reply(503, headers={"Retry-After": "999"}), Reply(200, b"not JSON")]
-    assert run(backend) == 3
+    assert run_agent(backend) == 3
     backend.asked.clear()
     assert agent.main(["--upload", "lutnas-rpi5-tiny.json", "--server", backend.url, *ADDRESS]) == 0
     assert [asked.method for asked in backend.asked] == ["PUT"]
@@ -251,7 +124,7 @@ def test_what_the_server_refuses_is_told_with_every_fault(backend: Backend, caps
     faults = [{"pointer": f"/entries/{number}", "detail": "is negative."} for number in range(30)]
     faults[3]["pointer"] = ""  # the whole body, of which `detail` tells
     backend.replies[TABLE_PATH] = [Reply(422, problem("30 things are wrong.", errors=[*faults, "odd"]))]
-    assert run(backend) == 3
+    assert run_agent(backend) == 3
     errors = capsys.readouterr().err
     assert "answers 422: 30 things are wrong." in errors
     assert "/entries/19: is negative." in errors
@@ -265,7 +138,7 @@ def test_a_refusal_without_a_problem_document_is_told_too(
     backend: Backend, body: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backend.replies[PLAN_PATH] = [Reply(401, body)]
-    assert run(backend) == 1
+    assert run_agent(backend) == 1
     assert "answers 401" in capsys.readouterr().err
 
 
@@ -280,7 +153,7 @@ def test_nothing_is_measured_when_the_server_has_no_such_space(
 def test_a_redirect_on_the_same_host_keeps_the_token(backend: Backend) -> None:
     backend.replies["/moved"] = backend.replies[PLAN_PATH]
     backend.replies[PLAN_PATH] = [Reply(302, headers={"Location": "/moved"})]
-    assert run(backend, "--token", "secret") == 0
+    assert run_agent(backend, "--token", "secret") == 0
     assert [asked.headers["Authorization"] for asked in backend.asked] == ["Bearer secret"] * 3
 
 
@@ -292,7 +165,7 @@ def test_another_host_or_port_never_gets_the_token(
     other.replies = {"/moved": backend.replies[PLAN_PATH]}
     elsewhere = other.url.replace("127.0.0.1", host) + "/moved"
     backend.replies[PLAN_PATH] = [Reply(302, headers={"Location": elsewhere})]
-    assert run(backend, "--token", "secret") == 0
+    assert run_agent(backend, "--token", "secret") == 0
     (asked,) = other.asked
     assert "Authorization" not in asked.headers
     assert "secret" not in str(asked)
@@ -304,7 +177,7 @@ def test_an_upload_is_not_sent_elsewhere(
 ) -> None:
     other = make_backend()
     backend.replies[TABLE_PATH] = [Reply(status, headers={"Location": f"{other.url}/x"})]
-    assert run(backend, "--token", "secret") == 3
+    assert run_agent(backend, "--token", "secret") == 3
     assert other.asked == []
     assert f"sends elsewhere: {other.url}/x" in capsys.readouterr().err
 
@@ -312,20 +185,20 @@ def test_an_upload_is_not_sent_elsewhere(
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
 def test_a_redirect_away_from_http_is_refused(backend: Backend, location: str) -> None:
     backend.replies[PLAN_PATH] = [Reply(302, headers={"Location": location})]
-    assert run(backend) == 1
+    assert run_agent(backend) == 1
 
 
 def test_a_plan_cut_short_is_asked_for_again(backend: Backend, waits: list[float]) -> None:
     whole = backend.replies[PLAN_PATH][0]
     short = Reply(200, whole.body[:100], {"Content-Length": str(len(whole.body))})
     backend.replies[PLAN_PATH] = [short, whole]
-    assert run(backend) == 0
+    assert run_agent(backend) == 0
     assert waits == [1.0]
 
 
 def test_a_plan_too_large_is_refused(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent, "LARGEST_PLAN_BYTES", 100)
-    assert run(backend) == 1
+    assert run_agent(backend) == 1
 
 
 def test_a_certificate_that_is_not_trusted_ends_at_once(
@@ -338,86 +211,6 @@ def test_a_certificate_that_is_not_trusted_ends_at_once(
     assert agent.main(["--server", "https://board.local", *ADDRESS]) == 1
     assert "has no certificate that this device trusts" in capsys.readouterr().err
     assert waits == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "host:8000",
-        "ftp://host",
-        "http://",
-        "file:///x",
-        "http://host?x=1",
-        "http://host#x",
-        "",
-        "//host",
-        "http://[::1",
-        "http://host:99999",
-        "http://host:0",
-        "http://host:port",
-        "http://user:secret@host",
-    ],
-)
-def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(agent.AgentError, match="is no address like"):
-        agent.Server(url)
-
-
-@pytest.mark.parametrize("name", ["../x", "Rpi5", "", "a b", "x" * 65, "ä"])
-def test_names_are_checked_before_anything_is_measured(
-    backend: Backend, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["--server", backend.url, "--device", name, "--space", "tiny"]
-    if name:
-        assert agent.main(arguments) == 1
-        assert "is no safe name" in capsys.readouterr().err
-    else:
-        with pytest.raises(SystemExit):
-            agent.main(arguments)
-    assert backend.asked == []
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["--plan", "plan.zip"],
-        ["--out", "r.json"],
-        ["--upload", "r.json"],
-        ["--server", "http://host"],
-        ["--server", "http://host", "--device", "rpi5"],
-        ["--plan", "plan.zip", "--out", "r.json", "--networks", "20"],
-        ["--server", "http://host", "--device", "d", "--space", "s", "--upload", "r.json", "--networks", "20"],
-        ["--server", "http://host", "--device", "d", "--space", "s", "--networks", "many"],
-    ],
-)
-def test_arguments_that_do_not_belong_together_are_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        agent.main(arguments)
-    assert ended.value.code == 2
-
-
-def test_a_folder_that_is_not_there_is_told_before_the_measurement(
-    backend: Backend, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(backend, "--out", "no/folder/r.json") == 1
-    assert "is no folder" in capsys.readouterr().err
-    assert backend.asked == []
-
-
-def test_a_folder_that_cannot_be_written_is_told_before_the_measurement(
-    backend: Backend, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path(".r.json.part").mkdir()
-    assert run(backend, "--out", "r.json") == 1
-    assert ".r.json.part" in capsys.readouterr().err
-    assert uploads(backend) == []
-
-
-def test_missing_onnxruntime_is_told_before_the_download(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert run(backend) == 1
-    assert backend.asked == []
 
 
 @pytest.mark.parametrize("answer", [{}, {"honesty": None}, {"honesty": []}, {"honesty": 7, "warnings": "odd"}])
