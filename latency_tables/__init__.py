@@ -14,6 +14,7 @@ from latency_tables.errors import (
 )
 from latency_tables.estimate import estimate_table
 from latency_tables.few_shot import (
+    INFORMATIVE_SHARE,
     FewShotFit,
     choose_for_prior,
     choose_networks,
@@ -36,6 +37,7 @@ from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
+    "INFORMATIVE_SHARE",
     "CostPosterior",
     "CostPrior",
     "FewShotFit",

@@ -16,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe, choose_networks
+from latency_tables import INFORMATIVE_SHARE, MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe, choose_networks
 from search.space.architecture import Architecture
 from search.space.base import Genomes, Space, random_genomes
 from search.space.blocks.base import Block, Convolution
@@ -27,6 +27,8 @@ FITTED, HELD_OUT = 120, 150
 _POOL = 4096
 _CANDIDATES = 1000
 """Of a few-shot plan's networks."""
+_LONGEST_LEAN = 4
+"""Steps per gene: enough to end near the smallest or the largest network."""
 _BLOCK_MACS = 200_000
 """A block's own cost beside its macs (calls, memory), in macs; only the order of magnitude matters."""
 _SPREAD = 0.3
@@ -65,17 +67,26 @@ class PlaceholderWeights:
 
 
 def measurement_plan(space: Space, *, networks: int = FITTED + HELD_OUT, seed: int = 0) -> MeasurementPlan:
-    """Plan for a space: its operators and `networks` distinct random architectures. Same arguments, same plan."""
+    """Plan for a space: its operators and `networks` distinct architectures. Same arguments, same plan.
+
+    The first 4 of 9 are for fitting: half of them random, half leaning to small or large ones as networks of a
+    front do. The others judge the table, and are random.
+    """
     rng = np.random.default_rng(seed)
     entries = [_operator_entry(number, block, rng) for number, block in enumerate(space.operators())]
-    genomes = _distinct(random_genomes(space, 4 * networks, rng))[:networks]
+    fitted = round(networks * FITTED / (FITTED + HELD_OUT))
+    leaning = _leaning_genomes(space, 2 * fitted, rng)
+    drawn = _distinct(random_genomes(space, 4 * networks, rng))
+    first = _distinct(np.vstack([leaning, drawn[: fitted - fitted // 2]]))[-fitted:] if fitted else []
+    genomes = list(dict.fromkeys([*first, *drawn]))[:networks]
     entries += [_network_entry(number, space.architecture(genome), rng) for number, genome in enumerate(genomes)]
     return MeasurementPlan(space.name, tuple(entries), PlanRecipe("full", networks))
 
 
 def few_shot_plan(space: Space, networks: int, *, seed: int = 0) -> MeasurementPlan:
-    """Plan of a few whole networks, those of a thousand random ones that tell most about the rest.
+    """Plan of a few whole networks: 7 of 10 are those of a thousand random ones that tell most about the rest.
 
+    The others are any: on them one sees how far networks in general lie from their sum (`choose_for_prior`).
     What is known beforehand is that an operator's cost follows its macs, give or take; so the plan depends on nothing
     but its arguments, and whoever has its recipe can make it again.
     """
@@ -84,9 +95,11 @@ def few_shot_plan(space: Space, networks: int, *, seed: int = 0) -> MeasurementP
     counts = space.operator_counts(np.array(genomes), [_key(block) for block in space.operators()])
     costs = np.array([block.macs + _BLOCK_MACS for block in space.operators()], dtype=np.float64)
     costs /= (counts @ costs).mean()
-    chosen = choose_networks(
-        counts, min(networks, len(genomes)), np.diag((_SPREAD * costs) ** 2) + np.outer(costs, costs)
-    )
+    most = min(networks, len(genomes))
+    covariance = np.diag((_SPREAD * costs) ** 2) + np.outer(costs, costs)
+    telling = choose_networks(counts, round(INFORMATIVE_SHARE * most), covariance)
+    others = [row for row in range(len(genomes)) if row not in telling]
+    chosen = [*telling, *others[: most - len(telling)]]
     entries = [_network_entry(number, space.architecture(genomes[row]), rng) for number, row in enumerate(chosen)]
     return MeasurementPlan(space.name, tuple(entries), PlanRecipe("few-shot", networks))
 
@@ -96,6 +109,23 @@ def plan_of(space: Space, recipe: PlanRecipe) -> MeasurementPlan:
     if recipe.kind == "few-shot":
         return few_shot_plan(space, recipe.networks)
     return measurement_plan(space, networks=recipe.networks)
+
+
+def _leaning_genomes(space: Space, n: int, rng: np.random.Generator) -> Genomes:
+    """Random genomes moved by random distances to fewer or to more macs, `(n, g)`."""
+    genomes = random_genomes(space, n, rng)
+    macs = space.tabulate(lambda block: float(block.macs))
+    genes = len(space.n_choices)
+    direction = rng.choice([-1.0, 1.0], n)
+    distance = rng.integers(0, _LONGEST_LEAN * genes + 1, n)
+    for step in range(_LONGEST_LEAN * genes):
+        moved = genomes.copy()
+        gene = rng.integers(0, genes, n)
+        moved[np.arange(n), gene] = rng.integers(0, space.n_choices[gene])
+        better = direction * (macs.total(moved) - macs.total(genomes)) > 0
+        taken = better & (step < distance)
+        genomes[taken] = moved[taken]
+    return genomes
 
 
 def _distinct(genomes: Genomes) -> list[tuple[int, ...]]:

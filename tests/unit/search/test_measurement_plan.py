@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from latency_tables import MeasurementPlan, PlanEntry, PlanRecipe, read_plan, write_plan
+from latency_tables import MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe, read_plan, write_plan
 from search import ChainSpace, few_shot_plan, measurement_plan, plan_of
 from search.plan import PlaceholderWeights
 from search.space.blocks.base import Convolution
@@ -108,6 +108,21 @@ def test_a_small_space_has_no_more_networks_than_architectures(tiny: ChainSpace)
     ids = [onnx.load_from_string(entry.onnx).metadata_props[0].value for entry in of_role(plan, "network")]
     assert 70 < len(ids) <= 81
     assert len(set(ids)) == len(ids)
+
+
+def test_fitted_networks_span_the_sizes_and_judges_are_random(fbnet: ChainSpace) -> None:
+    plan = measurement_plan(fbnet, networks=90)
+    sizes = np.array([sum(map(size_of, entry.operator_keys)) for entry in of_role(plan, "network")])
+    fitted, judges = sizes[:40], sizes[40:]
+    assert fitted.min() < judges.min()
+    assert fitted.max() > judges.max()
+    assert fitted.std() > 1.4 * judges.std()
+
+
+def size_of(key: OperatorKey) -> float:
+    """Grows with the macs of a block."""
+    attributes = dict(key.attributes)
+    return float(np.prod(key.out_shape)) * attributes.get("expansion", 1) * key.in_shape[0]
 
 
 def test_a_plan_may_hold_operators_alone(tiny: ChainSpace) -> None:
