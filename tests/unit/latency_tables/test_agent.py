@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import shutil
@@ -247,3 +248,35 @@ def test_what_the_progress_of_a_timing_raises_ends_it(make_onnx: Callable[..., b
     with pytest.raises(KeyboardInterrupt):
         time_models([make_onnx(2), make_onnx(4)], QUICK, stop)
     assert [done for done, _ in told] == [1, 2, 3]
+
+
+def imported_modules(source: str) -> set[str]:
+    """Top-level names of all modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(source, feature_version=(3, 9))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_the_agent_needs_nothing_but_numpy_and_onnxruntime() -> None:
+    modules = imported_modules(Path(agent.__file__).read_text(encoding="utf-8"))
+    assert modules - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("sys.version_info = (3, 8, 18)", "agent: needs Python 3.9 or newer"),
+        ("sys.modules['numpy'] = None", "agent: numpy is missing"),
+    ],
+)
+def test_what_is_missing_on_the_device_is_said_in_a_line(change: str, words: str) -> None:
+    program = f"import runpy, sys; {change}; runpy.run_path({agent.__file__!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(words)
+    assert done.stderr.count("\n") == 1
