@@ -228,7 +228,7 @@ def test_the_program_says_what_is_wrong(
     monkeypatch.setattr(sys, "argv", ["agent.py", *arguments])
     assert agent.main() == 1
     assert message in capsys.readouterr().err
-    assert not Path("r.json").exists()
+    assert [path.name for path in Path().iterdir()] == ["broken.zip"]
 
 
 def test_an_operator_may_stand_in_several_models(plan: MeasurementPlan) -> None:

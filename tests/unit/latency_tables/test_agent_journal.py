@@ -59,6 +59,7 @@ def test_finished_rounds_are_kept_and_continued(named: Named, path: Path, capsys
     assert record.samples_ms[:5] == [line["samples_ms"] for line in kept]
     assert len(record.samples_ms) == 6  # an even number, although the budget is spent
     assert record.seconds > kept[-1]["seconds"]
+    assert all(after > before for after, before in zip(record.spent_s, kept[-1]["spent_s"], strict=True))
     assert record.turns[:10] == [turn for line in kept for turn in line["turns"]]
     assert [gap["after_round"] for gap in record.interruptions] == [5]
     assert "Continuing after round 5" in capsys.readouterr().err

@@ -43,6 +43,21 @@ def test_times_that_still_fall_are_not_settled() -> None:
     assert not record_of(falling).settled()
 
 
+def test_a_later_half_that_was_faster_is_not_settled() -> None:
+    samples = np.full((12, 30), 1.02)
+    samples[6:] = 1.0
+    assert not record_of(samples).settled()
+
+
+def test_the_seconds_of_a_model_are_those_spent_on_it(
+    make_onnx: Callable[..., bytes], fake_clock: Callable[..., Any]
+) -> None:
+    fake_clock(run_s=0.01)
+    record = agent._time_all([("a", make_onnx(2)), ("b", make_onnx(2))], agent.Options(budget_s=0.1), sentinels=0)
+    runs = 3 + len(record.samples_ms) * (1 + 8)
+    assert [entry["seconds"] for entry in record.entries("ab").values()] == [pytest.approx(0.01 * runs)] * 2
+
+
 def test_a_single_lucky_round_is_not_settled() -> None:
     """The first round alone was undisturbed: the later half brings nothing, and yet the time is not sure."""
     samples = np.full((12, 30), 1.4)
@@ -90,6 +105,13 @@ def test_short_disturbances_are_no_drift() -> None:
     drift = record_of(np.ones((4, 3)), turns=turns, sentinels=[0, 1, 2]).drift("abc")
     assert drift is not None
     assert drift["slow_down"] < 0.01
+
+
+def test_a_third_with_many_short_disturbances_is_no_drift() -> None:
+    turns = [[float(at), *([1.3 if at > 20 and at % 3 else 1.0] * 3)] for at in range(30)]
+    drift = record_of(np.ones((4, 3)), turns=turns, sentinels=[0, 1, 2]).drift("abc")
+    assert drift is not None
+    assert drift["slow_down"] == 0.0
 
 
 def test_a_throttled_middle_is_drift() -> None:
