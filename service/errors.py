@@ -173,12 +173,12 @@ class MalformedBodyError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
-    """The body is longer than the limit."""
+    """The body is longer than the limit, or what would be stored of it."""
 
     code = "body_too_large"
 
-    def __init__(self, limit_bytes: int) -> None:
-        detail = f"The body is longer than {limit_bytes} bytes. Send less, in several requests if need be."
+    def __init__(self, limit_bytes: int, what: str = "The body is") -> None:
+        detail = f"{what} longer than {limit_bytes} bytes. Send less, in several requests if need be."
         super().__init__(detail, [Fault("", self.code, detail)])
         self.limit_bytes = limit_bytes
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from latency_tables import LatencyTable, MeasurementError, MeasurementPlan, estimate_table, recipe_of
 from service.catalogue import SpaceEntry
+from service.json_size import size_faults
 from service.plans import MOST_NETWORKS
 from service.table_checks import PlacedFault, unit_faults
 from service.table_document import ProvenanceBody
@@ -22,6 +23,7 @@ from service.table_upload import check_file, refusal
 
 FORMAT_PREFIX = "lutnas-measurement/"
 _ONE_AT_A_TIME = threading.Lock()
+_MOST = {"entries": 5_000, "interruptions": 10_000}
 _CONTRADICTORY = "No costs of operators explain these times: they differ by more than numbers can hold. Measure again."
 
 
@@ -39,6 +41,9 @@ def table_of_measurement(
         TableRefusedError: with every fault.
         BodyTooLargeError: the table's file would be too large.
     """
+    crowded = list(size_faults(content, _MOST))
+    if crowded:
+        raise refusal(crowded)
     with _ONE_AT_A_TIME:
         try:
             plan = _plan(content, entry)

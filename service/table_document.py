@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import FailFast, Field, StringConstraints
 
 from latency_tables import Kind
 from service.strict_model import Name, Sha256, StrictModel
@@ -61,16 +61,17 @@ class HonestyBody(StrictModel):
     repeatability_mape: Positive
     repeatability_within_10: Fraction
     repeatability_tau: Tau
-    predicted_ms: Annotated[list[Milliseconds], Field(max_length=10_000)]
-    measured_ms: Annotated[list[Row], Field(max_length=10_000)]
+    predicted_ms: Annotated[list[Milliseconds], Field(max_length=10_000), FailFast()]
+    measured_ms: Annotated[list[Row], Field(max_length=10_000), FailFast()]
 
 
 class UncertaintyBody(StrictModel):
     """The covariance of the costs, for the 90 % interval of any network."""
 
     factor: Annotated[
-        list[Annotated[list[Cell], Field(min_length=1, max_length=4096)]],
+        list[Annotated[list[Cell], Field(min_length=1, max_length=4096), FailFast()]],
         Field(min_length=2, description="ms; a row for the fixed cost, then one per operator, sorted by their texts."),
+        FailFast(),
     ]
     noise: Annotated[float, Field(ge=0, le=10, description="Standard deviation around the sum, as a fraction.")]
     quantile: Annotated[float, Field(gt=0, le=100, description="Half of the 90 % interval in standard deviations.")]

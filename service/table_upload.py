@@ -26,6 +26,7 @@ from latency_tables import (
 from search import Space
 from service.errors import BodyTooLargeError, Fault, TableRefusedError
 from service.json_pointer import pointer
+from service.json_size import size_faults
 from service.table_checks import (
     PlacedFault,
     figure_faults,
@@ -38,6 +39,11 @@ from service.table_checks import (
 from service.table_document import FORMAT, HonestyBody, TableBody, TableDocument, UncertaintyBody
 
 MOST_BYTES = 8 * 2**20
+MOST_ROWS = 20_000
+MOST_CELLS = MOST_BYTES // 8
+"""Of the covariance: more do not fit into a file, in which each takes a line."""
+_MOST = {"operator_ms": MOST_ROWS, "covers": MOST_ROWS, "neighbour_ms": MOST_ROWS, "factor": MOST_ROWS + 1}
+_MOST |= {"predicted_ms": 10_000, "measured_ms": 10_000}
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HINTS = {
     "operator_ms": "Milliseconds for one image. What computes takes time; put what fixed_ms holds in covers.",
@@ -67,17 +73,26 @@ def read_table(content: object, device: str, space: Space) -> LatencyTable:
     if not isinstance(content, dict):
         raise TableRefusedError([Fault("", "object_type", "The body must be a JSON object: a table or a measurement.")])
     plain = "table" not in content and "operator_ms" in content
+    crowded = list(size_faults(content, _MOST))
+    if crowded:
+        raise refusal(crowded)
     document = _completed({"table": content} if plain else content, device, space.name)
-    try:
-        table, faults = _table(document, device, space)
-        faults += _sha256_faults(content, table)
-    except RecursionError:
-        faults = [((), "nested_too_deeply", "The body is nested too deeply; no table needs more than 5 levels.")]
+    if _count_cells(document) > MOST_CELLS:
+        raise BodyTooLargeError(MOST_BYTES, "The table's file would be")
+    table, faults = _table(document, device, space)
+    faults += _sha256_faults(content, table)
     if faults or table is None:
         # Pointers lead into what was sent, and a plain table has no `table` around it.
         raise refusal((place[1:] if plain else place, code, detail) for place, code, detail in faults)
     check_file(table)
     return table
+
+
+def _count_cells(document: Mapping[str, Any]) -> int:
+    table = document.get("table")
+    uncertainty = table.get("uncertainty") if isinstance(table, dict) else None
+    factor = uncertainty.get("factor") if isinstance(uncertainty, dict) else None
+    return sum(len(row) for row in factor if isinstance(row, list)) if isinstance(factor, list) else 0
 
 
 def refusal(faults: Iterable[PlacedFault]) -> TableRefusedError:
@@ -181,4 +196,4 @@ def check_file(table: LatencyTable) -> None:
     except TableFileError as error:
         raise TableRefusedError([Fault("", "invalid_table", error.reason)]) from error
     if len(content) > MOST_BYTES:
-        raise BodyTooLargeError(MOST_BYTES)
+        raise BodyTooLargeError(MOST_BYTES, "The table's file would be")

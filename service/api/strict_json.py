@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from service.errors import Fault, MalformedBodyError
@@ -19,6 +20,8 @@ _TOO_LONG = "The number has too many digits."
 _HALF_A_PAIR = "The text has half of a surrogate pair. Send whole characters."
 _TOO_DEEP = "The body is nested too deeply; no request needs more than 5 levels."
 _DEEPEST = 50
+_MOST_TRAPS = 1000
+"""Are looked for; a client is shown the first 20."""
 _MOST_DIGITS = 1000
 """Of an integer; no field takes half as many, and each meets its field's bounds."""
 Place = tuple[str | int, ...]
@@ -94,7 +97,10 @@ def _decode(body: bytes) -> str:
 
 
 def _refuse_traps(value: Any) -> None:
-    faults = [Fault(pointer(place), MalformedBodyError.code, reason) for place, reason in _traps(value, ())]
+    faults = [
+        Fault(pointer(place), MalformedBodyError.code, reason)
+        for place, reason in islice(_traps(value, ()), _MOST_TRAPS)
+    ]
     if faults:
         more = f" {len(faults) - 1} more of the kind: see `errors`." if len(faults) > 1 else ""
         raise MalformedBodyError(f"{faults[0].detail}{more}", faults)

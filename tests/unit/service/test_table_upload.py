@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.malformed_tables import DEVICE, edited, good_document, good_table
 from latency_tables import LatencyTable, OperatorKey, format_table, shipped_tables
@@ -15,7 +17,7 @@ from search import load_space
 from service.api.problem import MOST_FAULTS
 from service.errors import TableRefusedError
 from service.table_checks import middling_speed
-from service.table_upload import check_device, read_table
+from service.table_upload import MOST_ROWS, check_device, read_table
 from service.table_warnings import drift_of, table_warnings
 
 SPACE = load_space("tiny-cifar10")
@@ -104,12 +106,36 @@ def test_what_is_no_object_is_refused(content: object) -> None:
     assert faults_of(content) == {"": "object_type"}
 
 
-@pytest.mark.parametrize("deep", [60, 900])
+@pytest.mark.parametrize("deep", [30, 900])
 def test_deep_nesting_is_refused(deep: int) -> None:
     nested: Any = 1.0
     for _ in range(deep):
         nested = [nested]
-    assert set(faults_of(GOOD | {"table": GOOD["table"] | {"honesty": nested}})) & {"/table/honesty", ""}
+    (code,) = faults_of(GOOD | {"table": GOOD["table"] | {"honesty": nested}}).values()
+    assert code == "nested_too_deeply"
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("operator_ms", {f"{number:x}": 0 for number in range(MOST_ROWS + 1)}),
+        ("covers", [0] * (MOST_ROWS + 1)),
+        ("neighbour_ms", {f"{number:x}": "" for number in range(MOST_ROWS + 1)}),
+        ("provenance", {f"{number:x}": "" for number in range(50)}),
+        ("honesty", {"predicted_ms": [""] * 10_001}),
+    ],
+)
+def test_what_would_make_endless_faults_is_refused_at_once(part: str, value: object) -> None:
+    found = faults_of(edited(GOOD, ("table", part), value))
+    assert list(found.values()) == ["too_long"]
+    assert next(iter(found)).startswith(f"/table/{part}")
+
+
+def test_a_matrix_of_wrong_cells_is_one_fault() -> None:
+    factor = [[""] * 100] * (1 + len(ROWS))
+    assert faults_of(edited(GOOD, ("table", "uncertainty", "factor"), factor)) == {
+        "/table/uncertainty/factor/0/0": "float_type"
+    }
 
 
 @pytest.mark.parametrize("factor", [1e-4, 3e3])
@@ -188,3 +214,33 @@ def test_a_row_that_is_covered_as_a_part_of_another_space_is_kept() -> None:
     plain = {"operator_ms": GOOD["table"]["operator_ms"], "fixed_ms": 0.5}
     plain["covers"] = [*GOOD["table"]["covers"], str(strange)]
     assert strange in read_table(plain, DEVICE, SPACE).covers
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+PLACES = [
+    ("format",), ("sha256",), ("table",), *(("table", name) for name in GOOD["table"]),
+    *(("table", part, name) for part in ("provenance", "honesty", "uncertainty") for name in GOOD["table"][part]),
+    ("table", "operator_ms", ROWS[0]), ("table", "covers", 0), ("table", "uncertainty", "factor", 1),
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(place=st.sampled_from(PLACES), value=JSON)
+def test_any_json_anywhere_is_a_table_or_a_refusal_with_places(place: tuple[str, ...], value: object) -> None:
+    try:
+        table = read_table(edited(GOOD, place, value), DEVICE, SPACE)
+        pointers = [f"/{table.device}"]
+    except TableRefusedError as refused:
+        pointers = [fault.pointer for fault in refused.faults]
+    assert pointers
+    assert all(pointer == "" or pointer.startswith("/") for pointer in pointers)
+    assert all(pointer.isascii() and (pointer == "" or pointer.isprintable()) for pointer in pointers)
+
+
+@given(content=JSON)
+def test_any_json_at_all_is_refused(content: object) -> None:
+    assert faults_of(content)
