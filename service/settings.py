@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LUTNAS_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(default_factory=default_data_dir)
-    """Holds `lutnas.sqlite3`, `searches/<id>/` and `tables/<device>/<space>.json`."""
+    """Holds `lutnas.sqlite3`, `searches/<id>/` and `tables/<device>/`."""
     database_url: str | None = None
     """An SQLAlchemy URL; left out: SQLite in `data_dir`."""
     pretrained_dir: Path | None = None
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 
     @property
     def tables_dir(self) -> Path:
-        """The user's latency tables, `<device>/<space>.json`, written by `lutnas measure`."""
+        """The user's latency tables, `<device>/<space>.json`, and versions, `<device>/versions/<space>/<sha256>.json`."""
         return self.data_dir / "tables"
 
     @property
