@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 
     @property
     def tables_dir(self) -> Path:
-        """The user's latency tables, `<device>/<space>.json`, and versions, `<device>/versions/<space>/<sha256>.json`."""
+        """The user's latency tables, `<device>/<space>.json`, with `<device>/versions/<space>/<sha256>.json`."""
         return self.data_dir / "tables"
 
     @property
