@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables import (
+    HELD_OUT,
     Honesty,
     MeasurementPlan,
     MeasureOptions,
@@ -23,7 +24,7 @@ from latency_tables import (
 from search import load_space, measurement_plan
 
 SPACE = "fbnet-cifar10"
-HELD_OUT = 150
+
 FEW = (10, 20, 30)
 
 

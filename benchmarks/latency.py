@@ -1,9 +1,9 @@
 """How well latency tables hold.
 
-    python -m benchmarks.latency host [--threads 1] [--budget 110] [--json OUT]
+    python -m benchmarks.latency host [--threads 1] [--budget 95] [--json OUT]
     python -m benchmarks.latency fewshot --known FILE.npz --target FILE.npz [--devices a,b] --networks 10 --draws 20
 
-`host` measures the full plan of `fbnet-cifar10` on this machine: operators and 120 networks make the table, 150 other
+`host` measures the full plan of `fbnet-cifar10` on this machine: operators and 180 networks make the table, 150 other
 networks judge it; these are then measured a second time, which is the floor for any table. Keep the machine idle.
 `fewshot` predicts devices from a few of their networks, with all other devices of the known file as the prior.
 """
@@ -43,7 +43,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="figure", required=True)
     host = commands.add_parser("host", help="the table of this machine")
     host.add_argument("--threads", type=int, default=1, help="threads of onnxruntime")
-    host.add_argument("--budget", type=float, default=110.0, help="seconds of timing, held-out networks included")
+    host.add_argument("--budget", type=float, default=95.0, help="seconds of timing, held-out networks included")
     few = commands.add_parser("fewshot", help="new devices from a few networks")
     few.add_argument("--known", type=Path, required=True, help=".npz with genes and latency_ms_<device>")
     few.add_argument("--target", type=Path, required=True, help="the same layout; may be the same file")

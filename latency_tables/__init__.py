@@ -30,13 +30,25 @@ from latency_tables.importers.plain_csv import read_plain_csv
 from latency_tables.importers.rows import ImportedRows, imported_table
 from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, recipe_of, time_models
 from latency_tables.operator_key import OperatorKey, Shape
-from latency_tables.plan import MeasurementPlan, PlanEntry, PlanRecipe, read_plan, write_plan
+from latency_tables.plan import (
+    FITTED,
+    HELD_OUT,
+    MeasurementPlan,
+    PlanEntry,
+    PlanRecipe,
+    fitted_networks,
+    read_plan,
+    write_plan,
+)
 from latency_tables.provenance import Honesty, Kind, Provenance
 from latency_tables.table import LatencyTable, canonical_json
 from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
+    "FITTED",
+    "HELD_OUT",
+    "fitted_networks",
     "INFORMATIVE_SHARE",
     "CostPosterior",
     "CostPrior",

@@ -27,15 +27,13 @@ from latency_tables.isolated import NEIGHBOUR_SHARES, prior_from_isolated, with_
 from latency_tables.known_devices import known_devices
 from latency_tables.measurement import Measurement, check_measurement
 from latency_tables.operator_key import OperatorKey
-from latency_tables.plan import MeasurementPlan, PlanEntry
+from latency_tables.plan import MeasurementPlan, PlanEntry, fitted_networks
 from latency_tables.provenance import Kind, Provenance
 from latency_tables.table import LatencyTable, Neighbours
 from latency_tables.uncertainty import Uncertainty
 
 Floats = npt.NDArray[np.float64]
 
-FITTED_SHARE = 4 / 9
-"""Of a full plan's networks; the others judge."""
 FOLDS = 10
 NEIGHBOURS_SEEN = 4
 """In fewer fitted networks a pair of neighbours teaches nothing."""
@@ -58,7 +56,7 @@ def estimate_table(
         device: name of the table's device.
         plan: what was measured. If it has operators measured alone, every operator of its networks must be among them.
         result: what `measure_plan` returned for it.
-        held_out: networks of a full plan that are not fitted but judge the table; None takes the last 5 of 9.
+        held_out: networks of a full plan that are not fitted but judge the table; None takes the last 5 of 11.
         known: tables of other devices for the same space, the prior of a plan of networks alone.
 
     Raises:
@@ -237,7 +235,7 @@ def _isolated(plan: MeasurementPlan, measurement: Measurement) -> tuple[tuple[Op
 
 def _held_out(networks: Sequence[PlanEntry], names: Collection[str] | None) -> set[str]:
     if names is None:
-        return {entry.name for entry in networks[round(FITTED_SHARE * len(networks)) :]}
+        return {entry.name for entry in networks[fitted_networks(len(networks)) :]}
     unknown = set(names) - {entry.name for entry in networks}
     if unknown:
         raise MeasurementError("held_out", f"names {min(unknown)[:80]!r}, which is no network of the plan.")

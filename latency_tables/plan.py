@@ -34,6 +34,8 @@ STRONGEST_COMPRESSION = 100
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip entry must have a date; a fixed one keeps equal plans equal
+FITTED, HELD_OUT = 180, 150
+"""Whole networks of a full plan: the first ones are fitted, the last ones judge the table."""
 
 
 @dataclass(frozen=True)
@@ -249,3 +251,8 @@ def _zip_entry(name: str) -> zipfile.ZipInfo:
     member.external_attr = 0o644 << 16
     member.create_system = 3
     return member
+
+
+def fitted_networks(networks: int) -> int:
+    """How many of a full plan's networks are fitted: the first ones, as many as keep the proportion."""
+    return round(networks * FITTED / (FITTED + HELD_OUT))

@@ -16,14 +16,22 @@ from typing import cast
 
 import numpy as np
 
-from latency_tables import INFORMATIVE_SHARE, MeasurementPlan, OperatorKey, PlanEntry, PlanRecipe, choose_networks
+from latency_tables import (
+    FITTED,
+    HELD_OUT,
+    INFORMATIVE_SHARE,
+    MeasurementPlan,
+    OperatorKey,
+    PlanEntry,
+    PlanRecipe,
+    choose_networks,
+    fitted_networks,
+)
 from search.space.architecture import Architecture
 from search.space.base import Genomes, Space, random_genomes
 from search.space.blocks.base import Block, Convolution
 from search.supernet.onnx_graph import OnnxGraph
 
-FITTED, HELD_OUT = 120, 150
-"""Whole networks of a full plan: the first ones are fitted, the last ones judge the table."""
 _POOL = 4096
 _CANDIDATES = 1000
 """Of a few-shot plan's networks."""
@@ -69,12 +77,12 @@ class PlaceholderWeights:
 def measurement_plan(space: Space, *, networks: int = FITTED + HELD_OUT, seed: int = 0) -> MeasurementPlan:
     """Plan for a space: its operators and `networks` distinct architectures. Same arguments, same plan.
 
-    The first 4 of 9 are for fitting: half of them random, half leaning to small or large ones as networks of a
+    The first 6 of 11 are for fitting: half of them random, half leaning to small or large ones as networks of a
     front do. The others judge the table, and are random.
     """
     rng = np.random.default_rng(seed)
     entries = [_operator_entry(number, block, rng) for number, block in enumerate(space.operators())]
-    fitted = round(networks * FITTED / (FITTED + HELD_OUT))
+    fitted = fitted_networks(networks)
     leaning = _leaning_genomes(space, 2 * fitted, rng)
     drawn = _distinct(random_genomes(space, 4 * networks, rng))
     first = _distinct(np.vstack([leaning, drawn[: fitted - fitted // 2]]))[-fitted:] if fitted else []

@@ -53,7 +53,7 @@ def test_a_board_joins_with_one_command(client: Client, tmp_path: Path, capsys: 
     result = json.loads((tmp_path / "r.json").read_text())
     assert table["provenance"]["date"] == result["date"]
     assert table["provenance"]["statistic"] == agent.STATISTIC
-    assert result["plan_recipe"] == {"kind": "full", "networks": 270}
+    assert result["plan_recipe"] == {"kind": "full", "networks": 330}
 
 
 def test_a_board_joins_with_few_networks(client: Client, tmp_path: Path) -> None:
