@@ -562,6 +562,8 @@ def _open_session(name: str, onnx: bytes, threads: int) -> Any:
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0" if threads == 1 else "1")
+    # Between two runs the threads of hundreds of open sessions would spin, and take the cores from the one measured.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 4
     try:
         return runtime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latency_tables.cost_model import CostPosterior, CostPrior, fit_costs, without_negative_costs
-from latency_tables.errors import MeasurementError
+from latency_tables.errors import MeasurementError, ResultFault
 from latency_tables.few_shot import prior_from_tables
 from latency_tables.honesty import Judged, honesty_figures
 from latency_tables.isolated import NEIGHBOUR_SHARES, prior_from_isolated, with_neighbours
@@ -39,6 +39,7 @@ NEIGHBOURS_SEEN = 4
 """In fewer fitted networks a pair of neighbours teaches nothing."""
 NEIGHBOURS_GAIN = 0.9
 """Neighbour terms enter a table only when they lower the cross-validated error to this share of it."""
+CONTRADICTORY = "No costs of operators explain these times: they differ by more than numbers can hold. Measure again."
 DECIMALS = 6
 """Of a cost in ms: a nanosecond is below any clock."""
 
@@ -61,12 +62,16 @@ def estimate_table(
 
     Raises:
         MeasurementError: the result does not fit the plan, an operator was not measured, a held-out name is unknown,
-            or a plan of networks alone comes without known devices.
+            a plan of networks alone comes without known devices, or no costs explain the times.
     """
     measurement = check_measurement(result, plan)
-    if any(entry.role == "operator" for entry in plan.entries):
-        return _full(device, plan, measurement, held_out)
-    return _few_shot(device, plan, measurement, [table for table in known if table.device != device])
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            if any(entry.role == "operator" for entry in plan.entries):
+                return _full(device, plan, measurement, held_out)
+            return _few_shot(device, plan, measurement, [table for table in known if table.device != device])
+    except (FloatingPointError, np.linalg.LinAlgError) as error:
+        raise MeasurementError("entries", CONTRADICTORY, [ResultFault(("entries",), CONTRADICTORY)]) from error
 
 
 @dataclass(frozen=True)
