@@ -6,6 +6,7 @@ processes, objects do not.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -30,20 +31,25 @@ from service.jobs.order import SearchOrder
 from service.plans import Plans
 from service.table_shelf import TableShelf
 
+_LOG = logging.getLogger("lutnas.tables")
 _SHIPPED = Path(search.__file__).parent / "pretrained"
 _PREDICTOR_SEED = 0
 
 
 def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogue:
-    """Every shipped space with its supernet (from `pretrained`, or the shipped ones), and all tables.
+    """Every shipped space with its supernet (from `pretrained`, or the shipped ones), and all usable tables.
 
     Raises:
-        SpaceFileError, ArtefactError, TableFileError: a file is damaged; names it and says why.
+        SpaceFileError, ArtefactError, TableFileError: a shipped file is damaged; names it and says why.
         PredictorError: a supernet has too few evaluations.
     """
     spaces = {name: load_space(name) for name in known_spaces()}
     entries = {name: SpaceEntry(space, _supernet(space, pretrained), _plans(space)) for name, space in spaces.items()}
-    return Catalogue(entries, _shelf(list(spaces.values()), tables_dir, refuse_damaged=True))
+    shelf = _shelf(list(spaces.values()), tables_dir)
+    for fault in shelf.damaged():
+        # One table of an older version must not keep the service from starting; GET /v1/devices lists it, too.
+        _LOG.warning("%s", fault)
+    return Catalogue(entries, shelf)
 
 
 def load_shelf(tables_dir: Path) -> TableShelf:
@@ -52,7 +58,7 @@ def load_shelf(tables_dir: Path) -> TableShelf:
     Raises:
         SpaceFileError, TableFileError: a shipped file is damaged.
     """
-    return _shelf([load_space(name) for name in known_spaces()], tables_dir, refuse_damaged=False)
+    return _shelf([load_space(name) for name in known_spaces()], tables_dir)
 
 
 def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
@@ -70,7 +76,7 @@ def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
     pretrained = None if order.pretrained_dir is None else Path(order.pretrained_dir)
     supernet = _supernet(space, pretrained, np.array(order.hyperparameters))
     entry = SpaceEntry(space, supernet, _plans(space))
-    catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir), refuse_damaged=False))
+    catalogue = Catalogue({name: entry}, _shelf([space], Path(order.tables_dir)))
     # A search that was posted before versions were kept takes the tables that are here now.
     tables = catalogue.tables_for(name, order.request.get("tables"))
     return catalogue.resources(name, tables), catalogue.supernet(entry)
@@ -89,9 +95,9 @@ def _supernet(
     return Supernet(artefact.card, artefact.sha256, predictor, found, partial(export_onnx, artefact))
 
 
-def _shelf(spaces: list[Space], tables_dir: Path, *, refuse_damaged: bool) -> TableShelf:
+def _shelf(spaces: list[Space], tables_dir: Path) -> TableShelf:
     operators = {space.name: _operators(space) for space in spaces}
-    return TableShelf(shipped_tables(), tables_dir, operators, refuse_damaged=refuse_damaged)
+    return TableShelf(shipped_tables(), tables_dir, operators)
 
 
 def _operators(space: Space) -> tuple[OperatorKey, ...]:

@@ -27,18 +27,11 @@ Operators = Mapping[str, tuple[OperatorKey, ...]]
 class TableShelf:
     """Tables by (device, space); a table of the user stands in front of a shipped one of the same name."""
 
-    def __init__(
-        self,
-        shipped: Mapping[TableName, LatencyTable],
-        folder: Path,
-        operators: Operators,
-        *,
-        refuse_damaged: bool = True,
-    ) -> None:
-        """Read all tables; without `refuse_damaged` the user's damaged ones are left out, as later ones always are.
+    def __init__(self, shipped: Mapping[TableName, LatencyTable], folder: Path, operators: Operators) -> None:
+        """Read all tables. The user's damaged ones, or those of another format, are told and not used.
 
         Raises:
-            TableFileError: a file of the user is damaged, or does not serve its space.
+            TableFileError: a shipped table does not serve its space.
         """
         self._folder = folder
         self._operators = operators
@@ -51,9 +44,6 @@ class TableShelf:
         for (device, space), table in self._shipped.items():
             self._check_complete(f"shipped, of {device} for {space}", table)
         self._look()
-        if refuse_damaged:
-            for fault in self._damaged.values():
-                raise fault
 
     def tables(self) -> dict[TableName, LatencyTable]:
         """All tables that can be used now."""

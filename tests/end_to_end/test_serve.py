@@ -233,16 +233,6 @@ def test_a_damaged_supernet_is_refused_with_both_hashes(tmp_path: Path) -> None:
     assert len([word for word in result.stderr.replace(",", " ").replace(".", " ").split() if len(word) == 64]) == 2
 
 
-def test_a_damaged_table_is_refused_with_both_hashes(tmp_path: Path) -> None:
-    settings = build_world(tmp_path)
-    path = settings.tables_dir / DEVICE / "tiny-cifar10.json"
-    path.write_text(path.read_text().replace('"fixed_ms": 0.5', '"fixed_ms": 0.6'))
-    result = run_serve(settings)
-    assert result.returncode == 2
-    assert "tiny-cifar10.json" in result.stderr
-    assert len([word for word in result.stderr.replace(",", " ").replace(".", " ").split() if len(word) == 64]) == 2
-
-
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     settings = build_world(tmp_path)
     command = [sys.executable, "-m", "service.cli", "serve"]
