@@ -59,11 +59,9 @@ def few_shot(
     """Figures per target device and their means; a device of the same name is never among the known ones.
 
     Raises:
-        NetworksFileError: the files are of different spaces, a device is not in the target file, no device is left to
+        NetworksFileError: a device is not in the target file, no device is left to
             know, or the target has too few networks.
     """
-    if known.choices != target.choices:
-        raise NetworksFileError(f"{known.path} and {target.path} are of different spaces: genes or choices differ.")
     chosen = list(target.latency_ms) if devices is None else list(devices)
     absent = [name for name in chosen if name not in target.latency_ms]
     if absent:
@@ -114,7 +112,8 @@ def _device(
         readings = [counts[others] for counts in target.readings]
         rows.append(_figures(fit.predict_ms(readings), fit.half_width_ms(readings), latency_ms[others]))
     prior_only = _spearman(target.readings[0][usable] @ prior.mean, latency_ms[usable])
-    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} | {"prior_spearman": prior_only}
+    means = {key: _mean([row[key] for row in rows]) for key in rows[0]} | {"prior_spearman": prior_only}
+    return {key: float("nan") if value is None else value for key, value in means.items()}
 
 
 def _measured(
@@ -143,14 +142,23 @@ def _figures(predicted_ms: Floats, half_width_ms: Floats, measured_ms: Floats) -
 
 
 def _spearman(first: Floats, second: Floats) -> float:
+    """NaN when one side is all equal."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
     from scipy.stats import spearmanr
 
     return float(spearmanr(first, second).statistic)
 
 
 def _summary(figures: dict[str, dict[str, float]], draws: Draws) -> dict[str, Any]:
-    means = {
-        f"mean_{key}": float(np.mean([row[key] for row in figures.values()])) for key in next(iter(figures.values()))
-    }
+    rows = list(figures.values())
+    means = {f"mean_{key}": _mean([row[key] for row in rows]) for key in rows[0]}
     way = {"networks": draws.networks, "draws": draws.draws, "chosen": draws.chosen, "seed": draws.seed}
-    return means | way | {"devices": figures}
+    told = {name: {key: _mean([value]) for key, value in row.items()} for name, row in figures.items()}
+    return means | way | {"devices": told}
+
+
+def _mean(values: list[float]) -> float | None:
+    """Mean of those that are defined: ranks of equal latencies, for example, are not."""
+    defined = [value for value in values if np.isfinite(value)]
+    return float(np.mean(defined)) if defined else None

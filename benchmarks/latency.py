@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.few_shot import Draws, few_shot
 from benchmarks.host_table import host_table
-from benchmarks.published_networks import NetworksFileError, read_networks
+from benchmarks.published_networks import NetworksFileError, read_pair
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,8 +64,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _few_shot(given: argparse.Namespace) -> dict[str, Any]:
-    known = read_networks(given.known)
-    target = known if given.target == given.known else read_networks(given.target)
+    known, target = read_pair(given.known, given.target)
     devices = given.devices.split(",") if given.devices else None
     return few_shot(known, target, devices, Draws(given.networks, given.draws, not given.random), _told)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Arrays = dict[str, npt.NDArray[np.generic]]
 
 PREFIX = "latency_ms_"
 BROKEN_SHARE = 0.05
@@ -32,12 +33,14 @@ class PublishedNetworks:
             for cells whose genes are edges of a graph, only edges from which the output can be reached.
         latency_ms: by device `(n,)`; NaN where an entry is missing or broken.
         choices: number of choices of each gene.
+        names: of the choices; empty where the file has none.
     """
 
     path: Path
     readings: tuple[Floats, ...]
     latency_ms: dict[str, Floats]
     choices: tuple[int, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> Integers:
@@ -45,8 +48,25 @@ class PublishedNetworks:
         return np.array([-1, *(choice for number in self.choices for choice in range(number))])
 
 
-def read_networks(path: Path) -> PublishedNetworks:
-    """Read and check a file.
+def read_pair(first: Path, second: Path) -> tuple[PublishedNetworks, PublishedNetworks]:
+    """Read two files of one space; they may be the same file.
+
+    Raises:
+        NetworksFileError: as `read_networks`; or they are of different spaces.
+    """
+    one, other = read_networks(first), read_networks(second)
+    if len(one.choices) == len(other.choices):
+        # A file that does not say its choices may lack the last ones, which none of its networks has.
+        widest = tuple(map(max, one.choices, other.choices))
+        one, other = read_networks(first, widest), read_networks(second, widest)
+    names_differ = one.names and other.names and one.names != other.names
+    if one.choices != other.choices or names_differ:
+        raise NetworksFileError(f"{first} and {second} are of different spaces: genes or choices differ.")
+    return one, other
+
+
+def read_networks(path: Path, choices: tuple[int, ...] | None = None) -> PublishedNetworks:
+    """Read and check a file; `choices` is for one that does not state its own.
 
     Raises:
         NetworksFileError: it cannot be read, or lacks genes or latencies of the right shape.
@@ -61,7 +81,7 @@ def read_networks(path: Path) -> PublishedNetworks:
     if genes is None or genes.ndim != 2 or genes.dtype.kind not in "iu" or genes.size == 0 or genes.min() < 0:
         raise NetworksFileError(f"{path}: needs an integer array 'genes' (networks, genes) with values from 0.")
     genes = genes.astype(np.int64)
-    choices = _choices(path, arrays, genes)
+    choices = _choices(path, arrays, genes, choices)
     latency_ms = {
         name.removeprefix(PREFIX): _cleaned(path, name, values, len(genes))
         for name, values in arrays.items()
@@ -69,15 +89,27 @@ def read_networks(path: Path) -> PublishedNetworks:
     }
     if not latency_ms:
         raise NetworksFileError(f"{path}: has no array '{PREFIX}<device>'.")
-    return PublishedNetworks(path, tuple(_readings(arrays, genes, choices)), latency_ms, choices)
+    readings = tuple(_readings(arrays, genes, choices))
+    return PublishedNetworks(path, readings, latency_ms, choices, _texts(arrays, "choice_names"))
 
 
-def _choices(path: Path, arrays: dict[str, npt.NDArray[np.generic]], genes: Integers) -> tuple[int, ...]:
-    given = arrays.get("n_choices")
-    choices = genes.max(axis=0) + 1 if given is None else np.broadcast_to(given.astype(np.int64), genes.shape[1:])
+def _choices(path: Path, arrays: Arrays, genes: Integers, unstated: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    given, names = arrays.get("n_choices"), _texts(arrays, "choice_names")
+    if given is not None:
+        if given.dtype.kind not in "iu" or given.shape not in ((), genes.shape[1:]):
+            raise NetworksFileError(f"{path}: 'n_choices' must have one integer for each gene.")
+        choices = np.broadcast_to(given.astype(np.int64), genes.shape[1:])
+    elif names:
+        choices = np.full(genes.shape[1], len(names))
+    else:
+        choices = genes.max(axis=0) + 1 if unstated is None else np.array(unstated)
     if (genes >= choices).any():
-        raise NetworksFileError(f"{path}: a gene is not below its number in 'n_choices'.")
+        raise NetworksFileError(f"{path}: a gene is not below its number in 'n_choices' or 'choice_names'.")
     return tuple(choices.tolist())
+
+
+def _texts(arrays: Arrays, name: str) -> tuple[str, ...]:
+    return tuple(str(text) for text in arrays.get(name, np.array([])).ravel())
 
 
 def _cleaned(path: Path, name: str, values: npt.NDArray[np.generic], n: int) -> Floats:
@@ -91,10 +123,10 @@ def _cleaned(path: Path, name: str, values: npt.NDArray[np.generic], n: int) -> 
     return np.where(usable, latency_ms, np.nan)
 
 
-def _readings(arrays: dict[str, npt.NDArray[np.generic]], genes: Integers, choices: tuple[int, ...]) -> list[Floats]:
+def _readings(arrays: Arrays, genes: Integers, choices: tuple[int, ...]) -> list[Floats]:
     readings = [_count(genes, choices)]
-    edges = [_EDGE.fullmatch(str(name)) for name in arrays.get("gene_names", np.array([]))]
-    names = [str(name) for name in arrays.get("choice_names", np.array([])).ravel()]
+    edges = [_EDGE.fullmatch(name) for name in _texts(arrays, "gene_names")]
+    names = _texts(arrays, "choice_names")
     ends = [(int(edge[1]), int(edge[2])) for edge in edges if edge]
     if len(ends) == genes.shape[1] and "none" in names:
         nothing = names.index("none")

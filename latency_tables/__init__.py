@@ -31,6 +31,7 @@ from latency_tables.importers.rows import ImportedRows, imported_table
 from latency_tables.measurement import MeasureOptions, measure_plan, read_measurement, recipe_of, time_models
 from latency_tables.operator_key import OperatorKey, Shape
 from latency_tables.plan import (
+    FEWEST_NETWORKS,
     FITTED,
     HELD_OUT,
     MeasurementPlan,
@@ -46,6 +47,7 @@ from latency_tables.this_machine import differences_from
 from latency_tables.uncertainty import Uncertainty
 
 __all__ = [
+    "FEWEST_NETWORKS",
     "FITTED",
     "HELD_OUT",
     "fitted_networks",

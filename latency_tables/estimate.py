@@ -21,13 +21,13 @@ import numpy.typing as npt
 
 from latency_tables.cost_model import CostPosterior, CostPrior, fit_costs, without_negative_costs
 from latency_tables.errors import MeasurementError, ResultFault
-from latency_tables.few_shot import prior_from_tables
+from latency_tables.few_shot import prior_from_tables, prior_with_kinds
 from latency_tables.honesty import Judged, honesty_figures
 from latency_tables.isolated import NEIGHBOUR_SHARES, prior_from_isolated, with_neighbours
 from latency_tables.known_devices import known_devices
 from latency_tables.measurement import Measurement, check_measurement
 from latency_tables.operator_key import OperatorKey
-from latency_tables.plan import MeasurementPlan, PlanEntry, fitted_networks
+from latency_tables.plan import FEWEST_NETWORKS, MeasurementPlan, PlanEntry, fitted_networks
 from latency_tables.provenance import Kind, Provenance
 from latency_tables.table import LatencyTable, Neighbours
 from latency_tables.uncertainty import Uncertainty
@@ -102,16 +102,17 @@ class _Design:
     columns: _Columns
     counts: Floats
     latency_ms: Floats
-    prior: CostPrior
+    priors: tuple[CostPrior, ...]
 
     def fit(self, rows: Floats | None = None) -> CostPosterior:
-        """The costs as a table keeps them, from these rows (all when left out).
+        """The costs as a table keeps them, from these rows (all when left out), by the prior of most evidence.
 
         Costs are whole nanoseconds, an operator's at least one: what computes takes time, and readers of tables refuse
         a row of 0. The covariance is that of fixed cost and operators.
         """
         chosen = slice(None) if rows is None else rows
-        posterior = fit_costs(self.counts[chosen], self.latency_ms[chosen], self.prior)
+        fits = (fit_costs(self.counts[chosen], self.latency_ms[chosen], prior) for prior in self.priors)
+        posterior = max(fits, key=lambda fit: fit.evidence)
         mean, factor = posterior.mean, posterior.factor
         m = 1 + len(self.columns.keys)
         operators = without_negative_costs(replace(posterior, mean=mean[:m], factor=factor[:m]))
@@ -157,17 +158,18 @@ def _full(
 def _few_shot(
     device: str, plan: MeasurementPlan, measurement: Measurement, known: Sequence[LatencyTable]
 ) -> LatencyTable:
+    if len(plan.entries) < FEWEST_NETWORKS:
+        raise MeasurementError("plan", f"has {len(plan.entries)} networks; operators show from {FEWEST_NETWORKS} on.")
     devices = known_devices(known, plan.entries)
     columns = _Columns(devices.keys)
     counts = columns.count(plan.entries)
     prior = prior_from_tables(devices.costs_ms, counts)
-    design = _Design(columns, counts, _timings(plan.entries, measurement, "ms"), prior)
-    honesty = None
-    if len(counts) > 1:
-        honesty = honesty_figures(_judged(plan.entries, measurement, *design.in_turn(len(counts))))
+    priors = (prior, prior_with_kinds(prior, devices.kinds))
+    design = _Design(columns, counts, _timings(plan.entries, measurement, "ms"), priors)
+    honesty = honesty_figures(_judged(plan.entries, measurement, *design.in_turn(len(counts))))
     story = (
         f"Few-shot: {len(counts)} whole networks were timed; how the time divides among the operators is known from"
-        f" {', '.join(table.device for table in known)}. Each network was judged by a fit to the others."
+        f" {', '.join(devices.names)}. Each network was judged by a fit to the others."
     )
     provenance = _provenance(device, measurement, story, "estimated")
     table = _table(plan.space, columns, design.fit(), provenance)
@@ -178,7 +180,7 @@ def _full_design(
     fitted: Sequence[PlanEntry], latency_ms: Floats, keys: tuple[OperatorKey, ...], isolated_ms: Floats
 ) -> _Design:
     """Operators alone, or with neighbour terms where these lower the error on networks that a fit did not see."""
-    plain = _Design(_Columns(keys), _Columns(keys).count(fitted), latency_ms, prior_from_isolated(isolated_ms))
+    plain = _Design(_Columns(keys), _Columns(keys).count(fitted), latency_ms, (prior_from_isolated(isolated_ms),))
     seen = Counter(pair for entry in fitted for pair in set(pairwise(entry.operator_keys)))
     pairs = tuple(sorted((pair for pair, times in seen.items() if times >= NEIGHBOURS_SEEN), key=str))
     if len(fitted) < FOLDS or not pairs:
@@ -188,7 +190,7 @@ def _full_design(
     columns = _Columns(keys, pairs)
     counts = columns.count(fitted)
     beside = [
-        _Design(columns, counts, latency_ms, with_neighbours(plain.prior, smaller_ms, share))
+        _Design(columns, counts, latency_ms, (with_neighbours(plain.priors[0], smaller_ms, share),))
         for share in NEIGHBOUR_SHARES
     ]
     errors = [_mape(design.in_turn(FOLDS)[0], latency_ms) for design in (plain, *beside)]

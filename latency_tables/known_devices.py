@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from latency_tables.errors import MeasurementError
+from latency_tables.errors import MeasurementError, ResultFault
 from latency_tables.operator_key import OperatorKey
 from latency_tables.plan import PlanEntry
 from latency_tables.table import LatencyTable
@@ -22,35 +22,41 @@ class KnownDevices:
     """What known devices take for each operator.
 
     Attributes:
+        names: of the d devices.
         keys: the k operators that every known device has a row for and that networks may have or lack.
         constant: operators that every measured network has equally often, such as stem and head: nothing tells their
             time from the fixed cost, so that it is counted there.
         costs_ms: `(d, 1 + k)`, the fixed cost first.
     """
 
+    names: tuple[str, ...]
     keys: tuple[OperatorKey, ...]
     constant: frozenset[OperatorKey]
     costs_ms: Floats
 
+    @property
+    def kinds(self) -> npt.NDArray[np.int64]:
+        """A number per cost, `(1 + k,)`: one for operators that differ in shapes alone; -1 for the fixed cost."""
+        kinds = [(key.kind, key.attributes) for key in self.keys]
+        number = {kind: index for index, kind in enumerate(dict.fromkeys(kinds))}
+        return np.array([-1, *(number[kind] for kind in kinds)])
+
 
 def known_devices(tables: Sequence[LatencyTable], networks: Sequence[PlanEntry]) -> KnownDevices:
-    """The tables as arrays over the operators they have in shared.
+    """The tables as arrays over the operators that all have; a table that lacks one of the networks is left out.
 
     Raises:
-        MeasurementError: there is no table, or a network has an operator that a table lacks; names it.
+        MeasurementError: no table is left.
     """
-    if not tables:
-        raise MeasurementError("known devices", "there are none with a table for this space: measure the full plan.")
     constant = _constant(networks)
-    shared = set.intersection(*(set(table.operator_ms) for table in tables)) - set(constant)
-    for table in tables:
-        used = {key for entry in networks for key in entry.operator_keys}
-        lacking = sorted(str(key) for key in table.missing(used) + tuple(table.covers & used - set(constant)))
-        if lacking:
-            raise MeasurementError(f"known device {table.device}", f"its table has no row for {lacking[0]}.")
-    keys = tuple(sorted(shared, key=str))
-    costs = [[_fixed_ms(table, constant), *(table.latency_ms(key) for key in keys)] for table in tables]
-    return KnownDevices(keys, frozenset(constant), np.array(costs))
+    varying = {key for entry in networks for key in entry.operator_keys} - set(constant)
+    usable = [table for table in tables if varying <= set(table.operator_ms) and not table.missing(constant)]
+    if not usable:
+        reason = "no other device has a table with a row for every operator of these networks: measure the full plan."
+        raise MeasurementError("known devices", reason, [ResultFault(("plan_recipe",), reason.capitalize())])
+    keys = tuple(sorted(set.intersection(*(set(table.operator_ms) for table in usable)) - set(constant), key=str))
+    costs = [[_fixed_ms(table, constant), *(table.latency_ms(key) for key in keys)] for table in usable]
+    return KnownDevices(tuple(table.device for table in usable), keys, frozenset(constant), np.array(costs))
 
 
 def _constant(networks: Sequence[PlanEntry]) -> Counter[OperatorKey]:

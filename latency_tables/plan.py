@@ -34,6 +34,8 @@ STRONGEST_COMPRESSION = 100
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip entry must have a date; a fixed one keeps equal plans equal
+FEWEST_NETWORKS = 5
+"""Of a few-shot plan: an operator that fewer networks share by chance would be taken for a part of the fixed cost."""
 FITTED, HELD_OUT = 180, 150
 """Whole networks of a full plan: the first ones are fitted, the last ones judge the table."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from latency_tables import FEWEST_NETWORKS
 from search import count_architectures
 from service.api.dependencies import ServicesDep, SpaceName
 from service.api.downloads import download
@@ -15,7 +16,8 @@ from service.catalogue import Catalogue, SpaceEntry
 from service.plans import MOST_NETWORKS
 
 Networks = Annotated[
-    int | None, Query(ge=1, le=MOST_NETWORKS, description="Few-shot: so many networks (10 to 30 are usual).")
+    int | None,
+    Query(ge=FEWEST_NETWORKS, le=MOST_NETWORKS, description="Few-shot: so many networks (10 to 30 are usual)."),
 ]
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], route_class=StrictRoute)
 

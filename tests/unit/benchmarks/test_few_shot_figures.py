@@ -115,6 +115,9 @@ def test_broken_entries_are_left_out(write: Any) -> None:
         ({"genes": np.ones(27, dtype=int)}, "integer array 'genes'"),
         ({"genes": -np.ones((27, 3), dtype=int)}, "integer array 'genes'"),
         ({"n_choices": np.array([3, 3, 2])}, "n_choices"),
+        ({"n_choices": np.array([3, 3])}, "one integer for each gene"),
+        ({"n_choices": np.array(["3", "3", "3"])}, "one integer for each gene"),
+        ({"choice_names": np.array(["none", "skip"])}, "choice_names"),
         ({"latency_ms_d0": np.ones(26)}, "one number for each of the 27"),
         ({"latency_ms_d0": np.array(["x"] * 27)}, "one number for each of the 27"),
         ({"latency_ms_d0": np.zeros(27)}, "no latency above 0"),
@@ -164,6 +167,30 @@ def test_files_of_different_spaces_are_refused(write: Any, capsys: pytest.Captur
     known, target = write("known.npz"), write("target.npz", genes=other["genes"][:, [0, 1, 2, 2]], gene_names=None)
     assert main(["fewshot", "--known", str(known), "--target", str(target)]) == 1
     assert "different spaces" in capsys.readouterr().err
+
+
+def test_files_whose_choices_have_other_names_are_refused(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    known, target = write("known.npz"), write("target.npz", choice_names=np.array(["none", "conv", "skip"]))
+    assert main(["fewshot", "--known", str(known), "--target", str(target)]) == 1
+    assert "different spaces" in capsys.readouterr().err
+
+
+def test_a_file_without_names_may_lack_the_last_choice(write: Any, tmp_path: Path) -> None:
+    known = write("known.npz", choice_names=None)
+    rare = np.load(known)["genes"].max(axis=1) < 2
+    content = {key: value for key, value in arrays(choice_names=None).items() if value is not None}
+    fewer = {key: np.concatenate([value[rare]] * 2) for key, value in content.items() if len(value) == len(rare)}
+    np.savez(tmp_path / "target.npz", **fewer)
+    arguments = ("--known", known, "--target", tmp_path / "target.npz", "--networks", 6, "--draws", 1)
+    assert figures(tmp_path / "out", *arguments)["mean_mape"] < 0.2
+
+
+def test_a_device_of_equal_latencies_has_no_rank_agreement_and_hides_no_other(write: Any, tmp_path: Path) -> None:
+    path = write(latency_ms_flat=np.full(27, 2.0))
+    found = figures(tmp_path / "out", "--known", path, "--target", path, "--networks", 6, "--draws", 1)
+    assert found["devices"]["flat"]["spearman"] is None
+    assert found["devices"]["flat"]["within_10"] is not None
+    assert found["mean_spearman"] > 0.9
 
 
 @pytest.mark.parametrize("number", ["0", "-3", "x"])

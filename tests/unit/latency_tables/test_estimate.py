@@ -247,15 +247,48 @@ def test_a_devices_own_old_table_is_not_its_prior(
         estimate_table("my-board", few_plan, result, known=[known_table("my-board", 1.0, provenance)])
 
 
-def test_a_known_device_that_lacks_an_operator_is_named(
+def test_a_known_device_that_lacks_an_operator_is_left_out(
     few_plan: MeasurementPlan, result_for: ResultFor, provenance: Provenance
 ) -> None:
     whole = known_table("a", 1.0, provenance)
     present = next(key for key in KEYS[1:] if any(key in entry.operator_keys for entry in few_plan.entries))
     lacking = dataclasses.replace(whole, operator_ms={k: v for k, v in whole.operator_ms.items() if k != present})
     result = result_for(few_plan, dict.fromkeys([entry.name for entry in few_plan.entries], 2.0))
-    with pytest.raises(MeasurementError, match="known device a: its table has no row"):
+    with pytest.raises(MeasurementError, match="measure the full plan"):
         estimate_table("my-board", few_plan, result, known=[lacking])
+    covering = dataclasses.replace(lacking, covers=lacking.covers | {present})
+    both = estimate_table("my-board", few_plan, result, known=[covering, known_table("b", 2.0, provenance)])
+    assert "known from b." in both.provenance.notes
+    assert present in both.operator_ms
+
+
+def test_a_kind_that_is_dearer_on_the_new_device_is_found(result_for: ResultFor, provenance: Provenance) -> None:
+    """Blocks of kernel 5 take three times as long as the known devices say."""
+    keys = [OperatorKey("block", (n, 8, 8), (n, 8, 8), (("kernel", kernel),)) for n in range(1, 7) for kernel in (3, 5)]
+    rng = np.random.default_rng(11)
+    rows = rng.integers(0, len(keys), (20, 7))
+    entries = tuple(PlanEntry(f"n-{n}", tuple(keys[i] for i in row), b"x", "network") for n, row in enumerate(rows))
+    plan = MeasurementPlan("chain", entries)
+    costs = {key: 0.1 * key.in_shape[0] for key in keys}
+    known = []
+    for name, factor in (("a", 1.0), ("b", 4.0)):
+        known_rows = {key: factor * ms for key, ms in costs.items()}
+        own = dataclasses.replace(provenance, device=name)
+        known.append(LatencyTable(name, "chain", factor * 0.2, frozenset(), known_rows, own))
+    true = {key: ms * (3.0 if dict(key.attributes)["kernel"] == 5 else 1.0) for key, ms in costs.items()}
+    times = {entry.name: 0.2 + sum(true[key] for key in entry.operator_keys) for entry in entries}
+    table = estimate_table("my-board", plan, result_for(plan, times), known=known)
+    assert [table.latency_ms(key) for key in keys] == pytest.approx([true[key] for key in keys], rel=0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("networks", [1, 4])
+def test_too_few_networks_make_no_table(
+    few_plan: MeasurementPlan, result_for: ResultFor, provenance: Provenance, networks: int
+) -> None:
+    plan = MeasurementPlan("chain", few_plan.entries[:networks])
+    result = result_for(plan, {entry.name: 2.0 for entry in plan.entries})
+    with pytest.raises(MeasurementError, match="from 5 on"):
+        estimate_table("my-board", plan, result, known=[known_table("a", 1.0, provenance)])
 
 
 def test_a_held_out_name_must_be_a_network(chain_plan: MeasurementPlan, result_for: ResultFor) -> None:
