@@ -72,6 +72,7 @@ by more than the gain, and the three fastest samples lie within the spread."""
 SENTINELS = 3
 MOST_DRIFT, MOST_DISAGREEMENT = 0.05, 0.03
 """Above these the result warns: slow-down of the sentinels, difference of the two halves of the middle model."""
+FEWEST_NETWORKS = 5  # of a few-shot plan
 ATTEMPTS, LONGEST_WAIT_S, TIMEOUT_S = 5, 300.0, 120.0
 """Of a request to the server, whose plan may have to be made first."""
 
@@ -338,9 +339,10 @@ def _time_all(
     for model in models:
         model.warm_up(options.threads)
         model.close_above(most_resident)
-        pace.step()
+        pace.warmed_up(model)
+    if sentinels:  # those without are a few models that a program times: nobody watches its terminal
+        pace.tell_overrun()
     record.prepare(models, min(sentinels, len(models)))
-    pace.round_s = sum((model.runs + 1) * model.fastest_ms / 1000 for model in models)
     while len(record.samples_ms) < pace.plan_rounds(len(record.samples_ms)):
         if options.early_stop and record.settled():
             record.stopped_early = True
@@ -387,21 +389,38 @@ class _Pace:
         self._models, self._on_progress = models, on_progress
         self._started = time.monotonic() - record.seconds
         self._deadline = self._finish = self._started + budget_s
-        self._done, self._rounds = models * len(record.samples_ms), MOST_ROUNDS
+        self._rounds_before, self._rounds = len(record.samples_ms), FEWEST_ROUNDS
+        self._done = models * self._rounds_before
+        self._warm, self._warm_up_s, self._sampling_s = 0, 0.0, 0.0
         self.round_s = 0.0
 
     def elapsed_s(self) -> float:
         """Seconds spent on this measurement, those before an interruption included."""
         return time.monotonic() - self._started
 
-    def plan_rounds(self, rounds_done: int) -> int:
-        """How many rounds there shall be when each takes `round_s`."""
-        now = time.monotonic()
+    def warmed_up(self, model: _Model) -> None:
+        """Count a model's warm-up; the rounds are foreseen as if the models to come were like those so far."""
+        self._warm += 1
+        self._warm_up_s += model.seconds
+        self._sampling_s += (model.runs + 1) * model.fastest_ms / 1000 + (0 if model.session else model.seconds)
+        self.round_s = self._sampling_s * self._models / self._warm
+        self.plan_rounds(self._rounds_before, self._warm_up_s * (self._models / self._warm - 1))
+        self.step()
+
+    def plan_rounds(self, rounds_done: int, later_s: float = 0.0) -> int:
+        """How many rounds there shall be when each takes `round_s`, and they begin so much later."""
+        now = time.monotonic() + later_s
         affordable = rounds_done + max(0.0, self._deadline - now) / max(self.round_s, 1e-9)
         even = 2 * int(min(affordable, MOST_ROUNDS) / 2)
         self._rounds = max(even, FEWEST_ROUNDS, rounds_done + rounds_done % 2)
         self._finish = now + (self._rounds - rounds_done) * self.round_s
         return self._rounds
+
+    def tell_overrun(self) -> None:
+        """Say it where even the fewest rounds take longer than the budget."""
+        budget_s, needed_s = self._deadline - self._started, self._finish - self._started
+        if self._rounds == FEWEST_ROUNDS and needed_s > budget_s:
+            _say(f"\n{FEWEST_ROUNDS} rounds, the fewest, take about {needed_s:.0f} s; the budget is {budget_s:g} s.")
 
     def step(self, samples: int = 1) -> None:
         """Count samples and tell the progress."""
@@ -431,7 +450,8 @@ class _Journal:
         data = self._path.read_bytes()
         lines = data[: data.rfind(b"\n") + 1].splitlines(keepends=True)  # a line cut short ends without a line feed
         if not lines or _parse_json(lines[0]) != self._header:
-            aside = self._path.with_name(f"{self._path.name}.old")
+            asides = (self._path.with_name(f"{self._path.name}.old{number or ''}") for number in range(10**6))
+            aside = next(path for path in asides if not path.exists())
             self._path.replace(aside)
             _say(f"{self._path} is of another plan, machine or other options: kept as {aside}. Beginning anew.")
             return record
@@ -640,7 +660,7 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "features": [name for name in TELLING_FEATURES if name in flags],
         "frequency_mhz": _megahertz(frequency / "cpuinfo_max_freq"),
-        "frequency_now_mhz": _megahertz(frequency / "scaling_cur_freq"),
+        "frequency_now_mhz": _megahertz(frequency / "scaling_cur_freq") or _listed_megahertz(cpuinfo),
         "governor": _read_text(frequency / "scaling_governor") or None,
         "temperature_c": _temperature_c(root),
         "memory_bytes": _memory_bytes("MemTotal", root),
@@ -653,8 +673,8 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
 
 
 def _identity(machine: dict[str, Any]) -> dict[str, Any]:
-    """What of a machine does not change from one measurement to the next."""
-    changing = ("frequency_now_mhz", "temperature_c", "governor")
+    """What of a machine does not change from one measurement to the next, not even by a few kB after a reboot."""
+    changing = ("frequency_mhz", "frequency_now_mhz", "temperature_c", "governor", "memory_bytes")
     return {name: value for name, value in machine.items() if name not in changing}
 
 
@@ -688,6 +708,12 @@ def emulation(architecture: str, root: Path = Path("/")) -> str | None:
 def _megahertz(path: Path) -> float | None:
     kilohertz = _read_text(path) or ""
     return int(kilohertz) / 1000 if kilohertz.isdigit() and int(kilohertz) else None
+
+
+def _listed_megahertz(cpuinfo: str) -> float | None:
+    """Of the first core in the text of /proc/cpuinfo: virtual machines have no cpufreq."""
+    match = re.search(r"^cpu MHz[ \t]*:[ \t]*(\d+(?:\.\d+)?)$", cpuinfo, re.MULTILINE)
+    return (float(match[1]) or None) if match else None
 
 
 def _temperature_c(root: Path) -> float | None:
@@ -905,6 +931,8 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("give --server with --device and --space, or --plan and --out to measure offline")
     if given.networks is not None and (given.plan or given.upload):
         parser.error("--networks chooses the server's plan: it does not go with --plan or --upload")
+    if given.networks is not None and given.networks < FEWEST_NETWORKS:
+        parser.error(f"--networks {given.networks}: few-shot needs at least {FEWEST_NETWORKS} networks; take 10 to 30")
     return given
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latency_tables import agent
-from tests.agent_backend import Backend, run_agent, uploads
+from tests.agent_backend import PLAN_PATH, Backend, run_agent, uploads
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -80,6 +80,24 @@ def test_arguments_that_do_not_belong_together_are_refused(arguments: list[str])
     with pytest.raises(SystemExit) as ended:
         agent.main(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("networks", ["4", "1", "0", "-3"])
+def test_too_few_networks_for_few_shot_are_refused(
+    backend: Backend, networks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_agent(backend, "--networks", networks)
+    assert ended.value.code == 2
+    assert f"--networks {networks}: few-shot needs at least 5 networks" in capsys.readouterr().err
+    assert backend.asked == []
+
+
+def test_the_fewest_networks_are_taken(backend: Backend) -> None:
+    path = f"{PLAN_PATH}?networks=5"
+    backend.replies[path] = backend.replies[PLAN_PATH]
+    assert run_agent(backend, "--networks", "5") == 0
+    assert backend.asked[0].path == path
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_measurement(

@@ -157,6 +157,39 @@ def test_rounds_of_something_else_are_put_aside(
     assert "is of another plan, machine or other options" in capsys.readouterr().err
 
 
+def test_what_was_put_aside_is_never_overwritten(named: Named, path: Path) -> None:
+    contents = [b"first", b"second", b"third"]
+    for content in contents:
+        path.write_bytes(content)
+        resumed(named, path)
+        path.unlink()
+    asides = [path.with_name(f"result.json.journal.old{number}") for number in ("", "1", "2")]
+    assert [aside.read_bytes() for aside in asides] == contents
+
+
+def test_a_reboot_makes_no_other_machine(plan: MeasurementPlan, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = agent.describe_machine()
+    options = agent.Options(budget_s=0.001)
+    agent.measure_plan(write_plan(plan), options, None, path)
+    after = {"memory_bytes": 3884356 * 1024, "frequency_mhz": 1499.0, "frequency_now_mhz": 600.1, "governor": "x"}
+    monkeypatch.setattr(agent, "describe_machine", lambda: machine | after)
+    result = agent.measure_plan(write_plan(plan), options, None, path)
+    assert [gap["after_round"] for gap in result["interruptions"]] == [agent.FEWEST_ROUNDS]
+    assert not path.with_name("result.json.journal.old").exists()
+
+
+@pytest.mark.parametrize("change", [{"processor": "another"}, {"cores": 99}, {"os": "another"}])
+def test_another_machine_is_one(
+    plan: MeasurementPlan, path: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = agent.describe_machine()
+    options = agent.Options(budget_s=0.001)
+    agent.measure_plan(write_plan(plan), options, None, path)
+    monkeypatch.setattr(agent, "describe_machine", lambda: machine | change)
+    assert agent.measure_plan(write_plan(plan), options, None, path)["interruptions"] == []
+    assert path.with_name("result.json.journal.old").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"hello", b"hello\n", b"\xff\xfe\n"])
 def test_a_file_that_is_no_journal_is_put_aside(named: Named, path: Path, content: bytes) -> None:
     path.write_bytes(content)

@@ -80,6 +80,29 @@ def test_a_frequency_that_is_none_is_not_told(tmp_path: Path, text: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ("cpu MHz\t\t: 2596.130\ncpu MHz\t\t: 1200.000\n", 2596.13),
+        ("cpu MHz : 1800\n", 1800.0),
+        ("cpu MHz\t\t: 0.000\n", None),
+        ("cpu MHz\t\t: \n", None),
+        ("cpu MHz\t\t: nan\n", None),
+        ("cpu MHz\t\t: 1.2.3\n", None),
+        ("cpu MHz dynamic : 5200\n", None),
+    ],
+)
+def test_without_cpufreq_the_frequency_is_that_of_cpuinfo(tmp_path: Path, listed: str, expected: float | None) -> None:
+    machine = agent.describe_machine(system(tmp_path, {"proc/cpuinfo": f"processor\t: 0\n{listed}flags\t: avx\n"}))
+    assert (machine["frequency_mhz"], machine["frequency_now_mhz"]) == (None, expected)
+
+
+def test_cpufreq_goes_before_cpuinfo(tmp_path: Path) -> None:
+    now = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+    system(tmp_path, {"proc/cpuinfo": "cpu MHz : 3000.0\n", now: "600000\n"})
+    assert agent.describe_machine(tmp_path)["frequency_now_mhz"] == 600.0
+
+
+@pytest.mark.parametrize(
     ("cpuinfo", "name"),
     [
         ("model name\t: AMD EPYC\nmodel name\t: AMD EPYC\n", "AMD EPYC"),

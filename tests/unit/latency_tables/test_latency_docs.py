@@ -28,6 +28,7 @@ def test_agent_and_plan_agree_on_the_format_and_its_limits() -> None:
     """The agent stands alone and cannot import them."""
     assert agent.PLAN_FORMAT == plan.FORMAT
     assert agent.LARGEST_MODEL_BYTES == plan.LARGEST_MODEL_BYTES
+    assert agent.FEWEST_NETWORKS == plan.FEWEST_NETWORKS
     assert agent.LARGEST_PLAN_BYTES == plan.LARGEST_TOTAL_BYTES
 
 
