@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ def main() -> None:
     """Find small, fast networks for a given device."""
 
 
+_Command = Callable[..., None]
+
 main.add_command(devices)
 
 
@@ -27,14 +30,15 @@ def _a_number(context: click.Context, option: click.Parameter, value: float) -> 
     return value
 
 
-_budget_option = click.option(
-    "--budget",
-    type=click.FloatRange(1, 3600),
-    default=75.0,
-    show_default=True,
-    callback=_a_number,
-    help="Seconds of timing.",
-)
+def _budget_option(default_s: float) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--budget",
+        type=click.FloatRange(1, 3600),
+        default=default_s,
+        show_default=True,
+        callback=_a_number,
+        help="Seconds of timing.",
+    )
 
 
 @main.command()
@@ -58,7 +62,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
 @click.option("--space", default="fbnet-cifar10", show_default=True, help="Search space whose operators are timed.")
 @click.option("--device", help="Name for this machine, or for the one of --result. [default: local-cpu]")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of onnxruntime.")
-@_budget_option
+@_budget_option(120.0)
 @click.option(
     "--result",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -72,13 +76,11 @@ def measure(
     if result is not None and device is None:
         raise click.UsageError("--result is of another device: name it with --device.")
     one_thread_for_linear_algebra()
-    from rich.console import Console
-
     from latency_tables import MeasureOptions
     from service.import_measurement import import_measurement
     from service.measure import LOCAL_DEVICE, measure_device
 
-    console = Console()
+    console = lenient_console()
     with clear_errors("lutnas measure failed."):
         tables_dir = settings_with({"data_dir": data_dir}).tables_dir
         if result is not None:
@@ -86,7 +88,7 @@ def measure(
         else:
             options = MeasureOptions(threads=threads, budget_s=budget)
             path = measure_device(space, device or LOCAL_DEVICE, options, tables_dir, console)
-        console.print(f"Written: {path}", soft_wrap=True, highlight=False)
+        console.print(f"Written: {path}", soft_wrap=True, highlight=False, markup=False)
 
 
 @main.command()
@@ -97,7 +99,7 @@ def measure(
     show_default=True,
     help="Folder for results.",
 )
-@_budget_option
+@_budget_option(75.0)
 @click.option(
     "--all-models", is_flag=True, help="Download every network of the fronts (hundreds, some GB), not twelve."
 )
