@@ -76,11 +76,13 @@ def measure(
     if result is not None and device is None:
         raise click.UsageError("--result is of another device: name it with --device.")
     one_thread_for_linear_algebra()
+    from rich.console import Console
+
     from latency_tables import MeasureOptions
     from service.import_measurement import import_measurement
     from service.measure import LOCAL_DEVICE, measure_device
 
-    console = lenient_console()
+    console = Console()
     with clear_errors("lutnas measure failed."):
         tables_dir = settings_with({"data_dir": data_dir}).tables_dir
         if result is not None:
@@ -88,7 +90,7 @@ def measure(
         else:
             options = MeasureOptions(threads=threads, budget_s=budget)
             path = measure_device(space, device or LOCAL_DEVICE, options, tables_dir, console)
-        console.print(f"Written: {path}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"Written: {path}", soft_wrap=True, highlight=False)
 
 
 @main.command()
