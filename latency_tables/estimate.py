@@ -263,7 +263,8 @@ def _judged(
 def _provenance(device: str, measurement: Measurement, story: str, kind: Kind) -> Provenance:
     machine = measurement.machine
     cores = f"{machine.cores} cores" if machine.cores else "cores unknown"
-    clock = f"{machine.frequency_mhz:.0f} MHz" if machine.frequency_mhz else "frequency unknown"
+    mhz = machine.frequency_mhz or machine.frequency_now_mhz
+    clock = f"{mhz:.0f} MHz" if mhz else "frequency unknown"
     notes = (
         f"{machine.os}, {machine.architecture}, {cores}, {clock}, governor {machine.governor or 'unknown'},"
         f" instruction sets: {' '.join(machine.features) or 'unknown'}."

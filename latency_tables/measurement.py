@@ -126,6 +126,7 @@ class Machine(BaseModel):
     cores: Count | None
     features: Annotated[list[Text], Field(max_length=100)]
     frequency_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    frequency_now_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     governor: Text | None
     os: Text
     emulated: bool

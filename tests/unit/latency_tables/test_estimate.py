@@ -117,6 +117,14 @@ def test_provenance_tells_how_it_was_measured(chain_plan: MeasurementPlan, resul
     assert "33 whole networks" in provenance.notes
 
 
+def test_the_present_frequency_is_told_where_no_other_is_known(
+    chain_plan: MeasurementPlan, result_for: ResultFor
+) -> None:
+    result = result_for(chain_plan, true_times(chain_plan))
+    result["machine"]["frequency_now_mhz"] = 2596.4
+    assert "2596 MHz" in estimate_table("my-board", chain_plan, result).provenance.notes
+
+
 def test_operators_alone_give_a_table_with_a_wide_interval_and_no_honesty(result_for: ResultFor) -> None:
     plan = MeasurementPlan("tiny", (PlanEntry("a", (KEYS[0],), b"x", "operator"),))
     table = estimate_table("my-board", plan, result_for(plan, {"a": 1.0}))
