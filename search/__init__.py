@@ -23,6 +23,7 @@ from search.front.plot import Cloud, front_png
 from search.front.remeasure import Agreement, Remeasured, remeasured_front
 from search.front.spread import evenly_spread
 from search.objectives.breakdown import BreakdownRow, latency_breakdown
+from search.objectives.latency import latency_reach
 from search.objectives.scores import Scores, score
 from search.objectives.sums import Reach
 from search.plan import few_shot_plan, measurement_plan, plan_of
@@ -86,6 +87,7 @@ __all__ = [
     "front_png",
     "known_spaces",
     "latency_breakdown",
+    "latency_reach",
     "load_space",
     "measurement_plan",
     "plan_of",

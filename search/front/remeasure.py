@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from latency_tables import kendall_tau
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -129,11 +131,4 @@ def _per_column(foretold: Floats, measured: Floats) -> tuple[Agreement, ...]:
 def _agreement(foretold: Floats, measured: Floats) -> Agreement:
     errors = np.abs(foretold - measured) / measured
     within = {limit: float(np.mean(errors <= limit)) for limit in (0.05, 0.10)}
-    return Agreement(float(errors.mean()), within[0.05], within[0.10], _tau(foretold, measured))
-
-
-def _tau(first: Floats, second: Floats) -> float | None:
-    from scipy.stats import kendalltau  # takes a second to import, which a search without a second look should not pay
-
-    tau = float(kendalltau(first, second).statistic) if len(first) > 1 else float("nan")
-    return None if np.isnan(tau) else tau
+    return Agreement(float(errors.mean()), within[0.05], within[0.10], kendall_tau(foretold, measured))

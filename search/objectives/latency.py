@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latency_tables import MissingOperatorError
-from search.objectives.sums import TotalObjective
+from search.objectives.sums import Reach, TotalObjective
 from search.resources import LatencySource
 from search.space.base import Space
 from search.space.blocks.base import Block
@@ -26,3 +26,12 @@ def latency_objective(space: Space, table: LatencySource) -> TotalObjective:
     if table.neighbour_ms:
         return TotalObjective(space.tabulate_neighbours(block_ms, table.neighbour_ms), table.fixed_ms)
     return TotalObjective(space.tabulate(block_ms), table.fixed_ms)
+
+
+def latency_reach(space: Space, table: LatencySource) -> Reach:
+    """Exact lowest and highest latency in ms of the space's networks by a table; neighbours may take it below 0.
+
+    Raises:
+        MissingOperatorError: the table lacks operators of the space; names them all.
+    """
+    return latency_objective(space, table).reach()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import latency_tables
 from search import Remeasured, remeasured_front
+from search.front import remeasure
 from search.front.pareto import non_dominated
 from search.front.remeasure import pareto_ranks, unbeaten
 
@@ -137,3 +139,8 @@ def test_its_input_stays_as_it_was() -> None:
     before = FRONT.copy()
     timed_again([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_array_equal(FRONT, before)
+
+
+def test_ranks_are_compared_as_the_tables_do() -> None:
+    """One definition of the rank agreement for tables and for fronts."""
+    assert remeasure.kendall_tau is latency_tables.kendall_tau

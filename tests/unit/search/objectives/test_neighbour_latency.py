@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from latency_tables import LatencyTable, OperatorKey, Provenance, Uncertainty
-from search import ChainSpace, SearchSpec, random_genomes, run_search, score
+from search import ChainSpace, SearchSpec, latency_reach, random_genomes, run_search, score
 from search.objectives.latency import latency_objective
 from search.space.chain import BlockCosts
 from tests.unit.search.fakes import FakeTable, all_genomes, fake_resources
@@ -119,3 +120,12 @@ def test_a_search_finds_the_fastest_with_neighbours(tiny: ChainSpace) -> None:
     resources = fake_resources(tiny, tables={"board": table})
     result = run_search(SearchSpec(tiny.name, ("board",), ("latency_ms",), population=16, generations=20), resources)
     assert result.values.min() == pytest.approx(totals(tiny, table, all_genomes(tiny)).min())
+
+
+def test_the_reach_of_a_table_may_lie_below_no_time(tiny: ChainSpace) -> None:
+    table = random_table(tiny)
+    falling = replace(table, neighbour_ms=dict.fromkeys(table.neighbour_ms, -50.0))
+    expected = totals(tiny, falling, all_genomes(tiny))
+    reach = latency_reach(tiny, falling)
+    assert (reach.lowest, reach.highest) == pytest.approx((expected.min(), expected.max()), rel=1e-13)
+    assert reach.lowest < 0
