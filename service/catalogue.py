@@ -8,8 +8,9 @@ from typing import Any
 
 from latency_tables import LatencyTable
 from search import Architecture, Predictor, SearchResources, Space
-from service.errors import EmulatedTableError, NoSupernetError, NotFoundError, TableVersionError, UnknownNameError
+from service.errors import NoSupernetError, NotFoundError, UnknownNameError
 from service.plans import Plans
+from service.table_errors import EmulatedTableError, TableVersionError
 from service.table_shelf import TableShelf
 
 Export = Callable[[Architecture, Mapping[str, str]], bytes]

@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from service.cli_devices import devices
-from service.cli_options import clear_errors, data_dir_option, one_thread_for_linear_algebra, settings_with
+from service.cli_options import (
+    clear_errors,
+    data_dir_option,
+    lenient_console,
+    one_thread_for_linear_algebra,
+    settings_with,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,13 +82,11 @@ def measure(
     if result is not None and device is None:
         raise click.UsageError("--result is of another device: name it with --device.")
     one_thread_for_linear_algebra()
-    from rich.console import Console
-
     from latency_tables import MeasureOptions
     from service.import_measurement import import_measurement
     from service.measure import LOCAL_DEVICE, measure_device
 
-    console = Console()
+    console = lenient_console()
     with clear_errors("lutnas measure failed."):
         tables_dir = settings_with({"data_dir": data_dir}).tables_dir
         if result is not None:
@@ -90,7 +94,7 @@ def measure(
         else:
             options = MeasureOptions(threads=threads, budget_s=budget)
             path = measure_device(space, device or LOCAL_DEVICE, options, tables_dir, console)
-        console.print(f"Written: {path}", soft_wrap=True, highlight=False)
+        console.print(f"Written: {path}", soft_wrap=True, highlight=False, markup=False)
 
 
 @main.command()

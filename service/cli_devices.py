@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli_options import DATA_DIR_HELP, FOLDER, clear_errors, one_thread_for_linear_algebra, settings_with
+from service.cli_options import (
+    DATA_DIR_HELP,
+    FOLDER,
+    clear_errors,
+    lenient_console,
+    one_thread_for_linear_algebra,
+    settings_with,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from latency_tables import LatencyTable, Provenance
     from service.import_table import Import
     from service.table_shelf import TableShelf
@@ -73,7 +76,7 @@ def _list(shelf: TableShelf, *, as_json: bool) -> None:
         damaged = [{"file": fault.path, "reason": fault.reason} for fault in shelf.damaged()]
         _print_json({"devices": listed, "damaged_tables": damaged})
         return
-    console = _console()
+    console = lenient_console()
     console.print(overview(tables))
     for line in damaged_words(shelf.damaged()):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -144,7 +147,7 @@ def _pictures(tables: list[LatencyTable], out: Path) -> dict[str, Path]:
 def _describe(shelf: TableShelf, tables: list[LatencyTable], rows: int, pictures: dict[str, Path]) -> None:
     from service.device_report import full_report
 
-    console = _console()
+    console = lenient_console()
     for table in tables:
         versions = shelf.versions(table.device, table.space)
         console.print(full_report(table, versions, rows, ascii_only=console.options.ascii_only))
@@ -243,15 +246,6 @@ def _tell(found: Import, *, partial: bool) -> None:
         click.echo("Missing:")
         for key in found.missing:
             click.echo(f"  {key}")
-
-
-def _console() -> Console:
-    """Standard output, where a sign that its encoding lacks is a question mark and no error."""
-    from rich.console import Console
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    return Console()
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -5,7 +5,9 @@ Used by `cli.py` and `cli_devices.py`. Heavy imports wait inside: `--help` answe
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from service.settings import Settings
 
 _BAD_START = 2
@@ -35,6 +39,15 @@ def settings_with(given: Mapping[str, object]) -> Settings:
     from service.settings import Settings
 
     return Settings.model_validate({**Settings().model_dump(), **{k: v for k, v in given.items() if v is not None}})
+
+
+def lenient_console() -> Console:
+    """Standard output, where a sign that its encoding lacks is a question mark and no error."""
+    from rich.console import Console
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console()
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Everything that can go wrong in the service; `api/error_handlers.py` knows the HTTP status of each.
 
+Errors about latency tables stand in `table_errors.py`, below these.
+
 ServiceError
  +-- StartError                 the service cannot start; ends the program with exit code 2
  |    +-- PortInUseError         another program listens on the port
@@ -21,16 +23,12 @@ ServiceError
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
  |    +-- RemeasureElsewhereError  no device of a search is the machine that would measure its front again
  |    +-- GenomeAddressError     an address names a genome that the space does not have
- |    +-- TableRefusedError      a latency table that is put breaks the format, lacks operators or is not plausible
- |    +-- TableVersionError      a version of a latency table that is not here
- |    +-- EmulatedTableError     a latency table of an emulated processor, which says nothing about a device
  +-- NotFoundError              no such search, architecture, device or space
  +-- InvalidStateError          the search is in a state that forbids the action
  +-- StorageError               the database cannot be used now; the same again may work later
  |    +-- StorageBusyError       the database is locked for too long
  |    +-- StorageFullError       the disk is full or fails
  |    +-- StorageUnavailableError  the database cannot be opened or written
- |    +-- TableStorageError      the folder of latency tables cannot be written
  +-- NotReadyError              the service is up but cannot work now
  +-- ResultDamagedError         a stored result file is missing or has changed
  +-- SupernetChangedError       the weights behind a finished search are no longer here
@@ -127,7 +125,8 @@ class DeviceNameError(StartError):
     def __init__(self, device: str) -> None:
         super().__init__(
             f"{device[:80]!r} is no name for a device. Use up to 64 lower-case letters, digits, dots, underscores and"
-            " hyphens, beginning with a letter or digit: local-cpu"
+            " hyphens, beginning with a letter or digit, without two dots together or one at the end, and no name that"
+            " Windows keeps for itself, such as con: local-cpu"
         )
         self.device = device
 
@@ -242,49 +241,6 @@ class NoSupernetError(RequestError):
         self.space = space
 
 
-class TableRefusedError(RequestError):
-    """A latency table that is put breaks the format, lacks operators or is not plausible; nothing was stored."""
-
-    _NAMED = frozenset({"implausible_unit", "missing_operator", "sha256_mismatch", "unsupported_format", "other_plan"})
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        codes = {fault.code for fault in faults}
-        self.code = codes.pop() if len(codes) == 1 and codes <= self._NAMED else "invalid_table"
-        count = f"{len(faults)} things are" if len(faults) != 1 else "One thing is"
-        detail = f"{count} wrong with the table; `errors` says where and what. Nothing was stored."
-        super().__init__(faults[0].detail if len(faults) == 1 else detail, faults)
-
-
-class TableVersionError(RequestError):
-    """A version of a latency table that is not here."""
-
-    code = "unknown_table_version"
-
-    def __init__(self, space: str, devices: Sequence[str]) -> None:
-        listed = ", ".join(devices)
-        detail = (
-            f"The version of the latency table of {listed} for {space} that the search names is not on this server:"
-            " GET /v1/devices/{device} lists the versions. Post the search again without `tables` for the present ones."
-        )
-        super().__init__(detail, [Fault(f"/tables/{device}", self.code, detail) for device in devices])
-        self.space = space
-        self.devices = tuple(devices)
-
-
-class EmulatedTableError(RequestError):
-    """A latency table of an emulated processor, which says nothing about a device."""
-
-    code = "emulated_table"
-
-    def __init__(self, pointers: Sequence[str]) -> None:
-        detail = (
-            "The latency table of this device was measured on an emulated processor: it shows that the agent runs, not"
-            ' how fast a device is. Measure the device itself, or send "allow_emulated": true to use the table all the'
-            " same."
-        )
-        super().__init__(detail, [Fault(pointer, self.code, detail) for pointer in pointers])
-
-
 class RemeasureElsewhereError(RequestError):
     """No device of a search is the machine that would measure its front again; `differences` tells why, by device."""
 
@@ -354,17 +310,6 @@ class StorageUnavailableError(StorageError):
         super().__init__(
             f"The database cannot be used ({reason}). Nothing was changed; check that its file and folder are there and"
             " can be written by the server, and try again."
-        )
-        self.reason = reason
-
-
-class TableStorageError(StorageError):
-    """The folder of latency tables cannot be written."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"The folder of latency tables cannot be written ({reason}). Nothing was changed; check that the server may"
-            " write to `tables` in its data folder, and try again."
         )
         self.reason = reason
 

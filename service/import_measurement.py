@@ -6,11 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from latency_tables import LatencyTable, estimate_table, read_measurement, recipe_of
-from search import load_space, measurement_plan, plan_of
-from service.measure import check_device_name, store_table
-from service.resources import load_shelf
-from service.storage.data_folder import make_writable
+from latency_tables import read_measurement
+from service.device_name import check_device_name
+from service.measure import checked_table, store_table
+from service.resources import load_shelf, load_space_entry
 
 
 def import_measurement(space: str, device: str, result: Path, tables_dir: Path, console: Console) -> Path:
@@ -18,24 +17,15 @@ def import_measurement(space: str, device: str, result: Path, tables_dir: Path, 
 
     Raises:
         DeviceNameError: the device's name is no safe file name.
-        DataFolderError: nothing can be written there.
+        DataFolderError, StorageError: nothing can be written there.
         UnknownSpaceError: no such space.
-        MeasurementError: the file cannot be read, is no result, or is of another plan than the space's present one;
-            or it is of networks alone, and no other device has a table for the space.
+        MeasurementError: the file cannot be read, is no result, is of another plan than the space's present one, or
+            has times that no device has; or it is of networks alone, and no other device has a table for the space.
     """
     check_device_name(device)
-    searched = load_space(space)
-    measured = read_measurement(result)
-    recipe = recipe_of(measured)
-    plan = measurement_plan(searched) if recipe is None else plan_of(searched, recipe)
+    entry = load_space_entry(space)
+    content = read_measurement(result)
+    shelf = load_shelf(tables_dir)
     with console.status("Estimating operator costs ..."):
-        table = estimate_table(device, plan, measured, known=_other_devices(device, space, tables_dir))
-    make_writable(tables_dir / device)
-    return store_table(table, tables_dir, console)
-
-
-def _other_devices(device: str, space: str, tables_dir: Path) -> list[LatencyTable]:
-    """Tables that say how real devices divide their time among the operators of a space."""
-    tables = load_shelf(tables_dir).tables().items()
-    real = {name: table for (name, made_for), table in tables if made_for == space and not table.provenance.emulated}
-    return [table for name, table in real.items() if name != device]
+        table = checked_table(content, str(result), device, entry, shelf.others(device, space))
+    return store_table(table, content, entry.space, shelf, console)

@@ -18,8 +18,7 @@ from latency_tables import (
     read_plain_csv,
 )
 from search import Space, load_space
-from service.device_name import is_safe_name
-from service.errors import DeviceNameError
+from service.device_name import check_device_name
 from service.storage.data_folder import make_writable
 from service.table_checks import time_faults
 from service.table_shelf import TableShelf
@@ -57,8 +56,7 @@ def read_tables(files: Sequence[Path], layout: str | None, space: str, provenanc
         TableImportError: a file cannot be read or is faulty, with every faulty row of the first such file; or the
             table has every operator, and times that no device has.
     """
-    if not is_safe_name(provenance.device):
-        raise DeviceNameError(provenance.device)
+    check_device_name(provenance.device)
     searched = load_space(space)
     needed = tuple(block.operator_key for block in searched.operators() if block.operator_key is not None)
     parts = [_read(path, layout) for path in files]
@@ -85,7 +83,8 @@ def publish(found: Import, shelf: TableShelf, tables_dir: Path) -> bool:
         reason = f"is missing, and {found.table.space} needs it; give a CSV with it beside"
         raise TableImportError(found.paths, [RowFault(None, str(key), reason) for key in found.missing])
     make_writable(tables_dir / found.table.device)
-    return shelf.publish(found.table)
+    published = shelf.publish(found.table)
+    return published.before is None or published.before.sha256 != found.table.sha256
 
 
 def _check_times(table: LatencyTable, space: Space, paths: str) -> None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from latency_tables import (
-    LatencyTable,
-    MeasureOptions,
-    estimate_table,
-    measure_plan,
-    write_plan,
-    write_table,
-)
-from search import load_space, measurement_plan
-from service.errors import DeviceNameError
+from latency_tables import LatencyTable, MeasurementError, MeasureOptions, measure_plan
+from search import Space
+from service.catalogue import SpaceEntry
+from service.device_name import check_device_name
+from service.device_report import harmless
+from service.errors import RequestError
+from service.measurement_upload import table_of_measurement
 from service.progress import seconds_left, showing
+from service.resources import load_shelf, load_space_entry
 from service.storage.data_folder import make_writable
+from service.table_shelf import TableShelf
+from service.table_warnings import table_warnings
 
 LOCAL_DEVICE = "local-cpu"
-_DEVICE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_MOST_FAULTS = 20
 
 
 def measure_device(space: str, device: str, options: MeasureOptions, tables_dir: Path, console: Console) -> Path:
@@ -31,41 +32,62 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         DeviceNameError: the device's name is no safe file name.
         DataFolderError: nothing can be written there; known before the measurement, which takes a while.
         UnknownSpaceError: no such space.
-        MeasurementError: onnxruntime cannot run a model, or the clock is broken.
+        MeasurementError: onnxruntime cannot run a model, the clock is broken, or the times make no table.
+        StorageError: the table cannot be written now.
     """
     check_device_name(device)
-    plan = measurement_plan(load_space(space))
-    make_writable(tables_dir / device)
-    console.print(
-        f"Measuring {device} for {space}: {len(plan.entries)} models, {options.threads} thread(s)."
+    entry = load_space_entry(space)
+    packed = entry.plans.get()
+    shelf = load_shelf(tables_dir)
+    make_writable(shelf.path(device, space).parent)
+    _tell(
+        f"Measuring {device} for {space}: {len(packed.plan.entries)} models, {options.threads} thread(s)."
         " Other programs disturb it.",
-        soft_wrap=True,
+        console,
     )
     with showing(console) as bars:
         result = measure_plan(
-            write_plan(plan),
+            packed.content,
             options,
             lambda done, total, left: bars.show("Measuring", done / total, seconds_left(left)),
         )
     with console.status("Estimating operator costs ..."):
-        table = estimate_table(device, plan, result)
-    for warning in result["warnings"]:
-        console.print(f"Warning: {warning}", soft_wrap=True, highlight=False)
-    return store_table(table, tables_dir, console)
+        table = checked_table(result, "this machine", device, entry)
+    return store_table(table, result, entry.space, shelf, console)
 
 
-def check_device_name(device: str) -> None:
-    """Raises DeviceNameError where a device's name is no safe file name."""
-    if not _DEVICE.fullmatch(device):
-        raise DeviceNameError(device)
+def checked_table(
+    content: Mapping[str, Any], where: str, device: str, entry: SpaceEntry, known: Sequence[LatencyTable] = ()
+) -> LatencyTable:
+    """The table of a measurement `content` from `where`, by the checks of `PUT /v1/devices/{device}/tables/{space}`.
+
+    Raises:
+        MeasurementError: with up to 20 faults.
+    """
+    try:
+        return table_of_measurement(content, device, entry, known)
+    except RequestError as error:
+        listed = [f"{fault.pointer}: {fault.detail}" for fault in error.faults[:_MOST_FAULTS]]
+        more = len(error.faults) - len(listed)
+        reason = " ".join([*listed, *([f"And {more} more."] if more else [])])
+        raise MeasurementError(where, reason) from error
 
 
-def store_table(table: LatencyTable, tables_dir: Path, console: Console) -> Path:
-    """Write `<tables_dir>/<device>/<space>.json`, whose folder exists; print its source and honesty; the path."""
-    path = tables_dir / table.device / f"{table.space}.json"
-    write_table(table, path)
-    for line in describe(table):
-        console.print(line, soft_wrap=True, highlight=False)
+def store_table(
+    table: LatencyTable, content: Mapping[str, Any], space: Space, shelf: TableShelf, console: Console
+) -> Path:
+    """Publish a table and print its source, its honesty and the warnings of its measurement `content`; its path.
+
+    Raises:
+        DataFolderError, StorageError: it cannot be written; the table before it stays.
+    """
+    path = shelf.path(table.device, table.space)
+    make_writable(path.parent)
+    published = shelf.publish(table)
+    found = {warning["code"]: warning["detail"] for warning in table_warnings(table, space, None, published.before)}
+    # The agent's own words tell of drift, with more figures.
+    for line in [*describe(table), *(f"Warning: {words}" for words in [*content["warnings"], *found.values()])]:
+        _tell(line, console)
     return path
 
 
@@ -81,3 +103,8 @@ def describe(table: LatencyTable) -> list[str]:
             f"and {honesty.repeatability_within_10:.0%})."
         )
     return lines
+
+
+def _tell(line: str, console: Console) -> None:
+    """Print a line that may hold strangers' texts: no markup, nothing that steers the terminal."""
+    console.print(harmless(line), soft_wrap=True, highlight=False, markup=False)

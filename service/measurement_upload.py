@@ -1,27 +1,25 @@
-"""What the agent measured, from a client's JSON to a table: the server knows the plan and makes the table itself.
+"""What the agent measured, from JSON to a table: the plan is made again, and what no device has is refused.
 
-Called by `api/device_tables.py`. Takes seconds of processor time for a large space, so that one at a time is made.
+Called by `api/device_tables.py` and `measure.py`. Takes seconds of processor time for a large space.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
 
-from latency_tables import LatencyTable, MeasurementError, MeasurementPlan, estimate_table, recipe_of
+from latency_tables import FEWEST_NETWORKS, LatencyTable, MeasurementError, MeasurementPlan, estimate_table, recipe_of
 from service.catalogue import SpaceEntry
 from service.json_size import size_faults
 from service.plans import MOST_NETWORKS
-from service.table_checks import PlacedFault, unit_faults
+from service.table_checks import PlacedFault, network_faults
 from service.table_document import ProvenanceBody
 from service.table_upload import check_file, refusal
 
 FORMAT_PREFIX = "lutnas-measurement/"
-_ONE_AT_A_TIME = threading.Lock()
 _MOST = {"entries": 5_000, "interruptions": 10_000}
 
 
@@ -42,15 +40,14 @@ def table_of_measurement(
     crowded = list(size_faults(content, _MOST))
     if crowded:
         raise refusal(crowded)
-    with _ONE_AT_A_TIME:
-        try:
-            plan = _plan(content, entry)
-            table = estimate_table(device, plan, content, known=known)
-        except MeasurementError as error:
-            raise refusal(_faults(error)) from error
+    try:
+        plan = _plan(content, entry)
+        table = estimate_table(device, plan, content, known=known)
+    except MeasurementError as error:
+        raise refusal(_faults(error)) from error
     faults = [
         *_text_faults(table),
-        *((("entries",), code, detail) for _, code, detail in unit_faults(table, entry.space)),
+        *((("entries",), code, detail) for _, code, detail in network_faults(table, entry.space)),
     ]
     if faults:
         raise refusal(faults)
@@ -67,12 +64,12 @@ def _plan(content: Mapping[str, Any], entry: SpaceEntry) -> MeasurementPlan:
     """
     space, recipe = content.get("space"), recipe_of(content)
     if isinstance(space, str) and space != entry.space.name:
-        reason = f"The address says {entry.space.name}. Put the result at the address of its own space."
+        reason = f"The result is of another space than {entry.space.name}. Give it for its own, or measure this one."
         raise refusal([(("space",), "name_mismatch", reason)])
     if recipe is None or recipe.kind == "full":
         return entry.plans.get().plan
-    if not 1 <= recipe.networks <= MOST_NETWORKS:
-        reason = f"Plans of 1 to {MOST_NETWORKS} networks are handed out. Measure one of those."
+    if not FEWEST_NETWORKS <= recipe.networks <= MOST_NETWORKS:
+        reason = f"Plans of {FEWEST_NETWORKS} to {MOST_NETWORKS} networks are handed out. Measure one of those."
         raise refusal([(("plan_recipe", "networks"), "other_plan", reason)])
     return entry.plans.get(recipe.networks).plan
 

@@ -61,6 +61,16 @@ def load_shelf(tables_dir: Path) -> TableShelf:
     return _shelf([load_space(name) for name in known_spaces()], tables_dir)
 
 
+def load_space_entry(name: str) -> SpaceEntry:
+    """A space with its plans and without its supernet, for who only measures.
+
+    Raises:
+        UnknownSpaceError, SpaceFileError: as `load_space`.
+    """
+    space = load_space(name)
+    return SpaceEntry(space, None, _plans(space))
+
+
 def load_resources(order: SearchOrder) -> tuple[SearchResources, Supernet]:
     """What one search needs, with the versions of the tables that it was posted with.
 

@@ -1,6 +1,7 @@
 """What a table must hold for a space: its operators, all of them, with times that a device can have.
 
-Called by `table_upload.py`. A fault is `(place, code, detail)`; a place is a path of names into the table's document.
+Called by `table_upload.py`, `import_table.py` and `measurement_upload.py`.
+A fault is `(place, code, detail)`; a place is a path of names into the table's document.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables import LatencyTable, OperatorKey, OperatorKeyError
-from search import Space, random_genomes
+from search import Space, latency_reach, random_genomes
 from service.device_name import is_safe_name
 
 Place = tuple[str | int, ...]
@@ -111,6 +112,16 @@ def time_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
             place = ("neighbour_ms", f"{first} -> {second}")
             yield place, "implausible_neighbour", "The two operators together would take less than no time."
     yield from _wrong_cells(table, space)
+    yield from network_faults(table, space)
+
+
+def network_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
+    """Whole networks that take no time, or that are as fast as no device is."""
+    lowest_ms = latency_reach(space, table).lowest
+    if lowest_ms <= 0:
+        # Each pair may take some time, and a chain of them still less than none.
+        reason = f"The fastest network of {space.name} would take {lowest_ms:.4g} ms, and every network takes time."
+        yield ("neighbour_ms" if table.neighbour_ms else "fixed_ms",), "implausible_network", reason
     yield from unit_faults(table, space)
 
 

@@ -1,6 +1,6 @@
 """TableShelf: shipped latency tables and the user's own, which may come and go while the server runs.
 
-`lutnas measure` and `PUT /v1/devices/{device}/tables/{space}` write the user's tables to
+`lutnas measure`, `lutnas devices import` and `PUT /v1/devices/{device}/tables/{space}` publish the user's tables as
 `<data_dir>/tables/<device>/<space>.json`. A look costs a `stat` per file. What a search uses is kept by its sha256.
 """
 
@@ -10,11 +10,13 @@ import errno
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from latency_tables import LatencyTable, LatencyTableError, OperatorKey, TableFileError, read_table, write_table
-from service.errors import StorageError, StorageFullError, TableStorageError
+from service.errors import StorageError, StorageFullError
 from service.storage.table_versions import TableVersion, TableVersions
+from service.table_errors import TableStorageError
 
 _LOG = logging.getLogger("lutnas.tables")
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -22,6 +24,20 @@ TableName = tuple[str, str]
 """Device, space."""
 Operators = Mapping[str, tuple[OperatorKey, ...]]
 """For each space the operators that a table must hold."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a table that was published.
+
+    Attributes:
+        is_new: whether it is a version not seen before.
+        before: the table that it stands in front of now, the user's or a shipped one; None where there was none, the
+            table itself where nothing changed.
+    """
+
+    is_new: bool
+    before: LatencyTable | None
 
 
 class TableShelf:
@@ -52,6 +68,15 @@ class TableShelf:
             usable = [table for table in self._read.values() if table.space in self._operators]
             own = {(table.device, table.space): table for table in usable}
             return self._shipped | own
+
+    def others(self, device: str, space: str) -> list[LatencyTable]:
+        """Tables that say how other real devices divide their time among a space's operators; emulated ones do not."""
+        found = (table for (name, made_for), table in self.tables().items() if made_for == space and name != device)
+        return [table for table in found if not table.provenance.emulated]
+
+    def path(self, device: str, space: str) -> Path:
+        """The file of the user's table."""
+        return self._folder / device / f"{space}.json"
 
     def damaged(self) -> tuple[TableFileError, ...]:
         """Why files of the user cannot be used."""
@@ -87,26 +112,30 @@ class TableShelf:
             raise _storage_error(error) from error
         return table.sha256
 
-    def publish(self, table: LatencyTable) -> bool:
-        """Make a table the current one of its device and space; whether it is a version not seen before.
+    def publish(self, table: LatencyTable) -> Published:
+        """Make a table the current one of its device and space; the user's table before it is kept as a version.
 
         Raises:
             StorageError: it cannot be written; the table before it stays.
         """
-        current = self.tables().get((table.device, table.space))
-        if current is not None and current.sha256 == table.sha256:
-            return False
         with self._lock:
+            self._look_and_tell()
+            own = self._read.get(self.path(table.device, table.space))
+            before = own or self._shipped.get((table.device, table.space))
+            if before is not None and before.sha256 == table.sha256:
+                return Published(False, before)
             try:
+                if own is not None:
+                    self._versions.add(own)
                 is_new = self._versions.add(table)
                 self._write_current(table, forget=is_new)
             except TableFileError as error:
                 raise _storage_error(error) from error
-        return is_new
+        return Published(is_new, before)
 
     def _write_current(self, table: LatencyTable, *, forget: bool) -> None:
         try:
-            write_table(table, self._folder / table.device / f"{table.space}.json")
+            write_table(table, self.path(table.device, table.space))
         except TableFileError:
             if forget:
                 self._versions.remove(table)

@@ -24,7 +24,7 @@ from latency_tables import (
     parse_table,
 )
 from search import Space
-from service.errors import BodyTooLargeError, Fault, TableRefusedError
+from service.errors import BodyTooLargeError, Fault
 from service.json_pointer import pointer
 from service.json_size import size_faults
 from service.table_checks import (
@@ -37,6 +37,7 @@ from service.table_checks import (
     time_faults,
 )
 from service.table_document import FORMAT, HonestyBody, TableBody, TableDocument, UncertaintyBody
+from service.table_errors import TableRefusedError
 
 MOST_BYTES = 8 * 2**20
 MOST_ROWS = 20_000

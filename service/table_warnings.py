@@ -20,14 +20,20 @@ def drift_of(content: Any) -> float | None:
     return float(drift["slow_down"]) if isinstance(drift, dict) else None
 
 
-def table_warnings(table: LatencyTable, space: Space, drift: float | None = None) -> list[dict[str, str]]:
-    """Stable codes with one sentence each; `drift` is the share by which the device slowed down meanwhile."""
+def table_warnings(
+    table: LatencyTable, space: Space, drift: float | None = None, before: LatencyTable | None = None
+) -> list[dict[str, str]]:
+    """Stable codes with one sentence each.
+
+    `drift` is the share by which the device slowed down meanwhile, `before` the table that this one replaces.
+    """
     found = {
         "emulated": _emulated(table),
         "drift": _drift(drift),
         "no_honesty": _no_honesty(table),
         "no_interval": _no_interval(table),
         "threads_unknown": _threads_unknown(table),
+        "threads_changed": _threads_changed(table, before),
         "unusual_speed": _unusual_speed(table, space),
     }
     return [{"code": code, "detail": detail} for code, detail in found.items() if detail is not None]
@@ -63,6 +69,16 @@ def _no_interval(table: LatencyTable) -> str | None:
 def _threads_unknown(table: LatencyTable) -> str | None:
     known = table.provenance.threads is not None
     return None if known else "A table holds for one number of threads, and this one does not say for which."
+
+
+def _threads_changed(table: LatencyTable, before: LatencyTable | None) -> str | None:
+    threads, earlier = table.provenance.threads, None if before is None else before.provenance.threads
+    if threads is None or earlier is None or threads == earlier:
+        return None
+    return (
+        f"This table is of {threads} thread(s), the one that it replaces was of {earlier}: searches now find networks"
+        f" for {threads}. The one before can still be named by its version."
+    )
 
 
 def _unusual_speed(table: LatencyTable, space: Space) -> str | None:

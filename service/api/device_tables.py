@@ -16,6 +16,7 @@ from service.api.table_body import PUT_BODY
 from service.errors import NotFoundError
 from service.measurement_upload import is_measurement, table_of_measurement
 from service.settings import Settings
+from service.short_queue import ShortQueue
 from service.strict_model import Sha256
 from service.table_upload import MOST_BYTES, check_device, read_table
 from service.table_warnings import drift_of, table_warnings
@@ -30,6 +31,8 @@ class TableRoute(StrictRoute):
 
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"], route_class=TableRoute)
+_MEASUREMENTS = ShortQueue(places=4, longest_wait_s=5.0)
+"""Of the 40 threads that answer requests, at most so many are busy with measurements."""
 Version = Annotated[Sha256 | None, Query(description="sha256 of the version; left out: the present table.")]
 
 
@@ -53,21 +56,20 @@ def put_table(
     for the space, or whose numbers no device can have, is refused with every fault at once, and nothing is stored. The
     same table again changes nothing.
     """
-    entry = services.catalogue.entry(space)
+    entry, shelf = services.catalogue.entry(space), services.catalogue.shelf
     check_device(device)
     if is_measurement(content):
-        others = (other for name, other in services.catalogue.tables_for(space).items() if name != device)
-        known = [other for other in others if not other.provenance.emulated]
-        table = table_of_measurement(content, device, entry, known)
+        with _MEASUREMENTS.turn():
+            table = table_of_measurement(content, device, entry, shelf.others(device, space))
     else:
         table = read_table(content, device, entry.space)
-    is_new = services.catalogue.shelf.publish(table)
-    response.status_code = 201 if is_new else 200
+    published = shelf.publish(table)
+    response.status_code = 201 if published.is_new else 200
     url = f"/v1/devices/{device}/tables/{space}?version={table.sha256}"
     response.headers["Location"] = url
     return _stored(table, url) | {
-        "new_version": is_new,
-        "warnings": table_warnings(table, entry.space, drift_of(content)),
+        "new_version": published.is_new,
+        "warnings": table_warnings(table, entry.space, drift_of(content), published.before),
     }
 
 

@@ -70,6 +70,7 @@ STATUS = {
     "DeviceNameError": 500,
     "DemoError": 500,
     "StorageBusyError": 503,
+    "MeasurementsBusyError": 503,
     "StorageFullError": 503,
     "StorageUnavailableError": 503,
     "TableStorageError": 503,

@@ -120,7 +120,7 @@ class Score(Answer):
     peak_activation_bytes: Annotated[int, Field(description="Most bytes of activations alive at once, one image.")]
 
 
-class HonestyAnswer(Answer):
+class HonestyFigures(Answer):
     """How a table did on whole networks that were not used to make it; errors and shares are fractions."""
 
     networks: int
@@ -147,7 +147,7 @@ class TableSummary(Answer):
     emulated: Annotated[
         bool | None, Field(description="The processor was emulated: nothing is known about a device.")
     ] = None
-    honesty: Annotated[HonestyAnswer | None, Field(description="None when no network was measured.")] = None
+    honesty: Annotated[HonestyFigures | None, Field(description="None when no network was measured.")] = None
 
 
 class ScoreList(Answer):

@@ -127,8 +127,9 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path, content: bytes | No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((*IMPORT[:2], "fbnet-cifar10", *IMPORT[3:]), "Measure the present plan again"),
+        ((*IMPORT[:2], "fbnet-cifar10", *IMPORT[3:]), "of another space than fbnet-cifar10"),
         ((*IMPORT[:3], "--device", "../x"), "is no name for a device"),
+        ((*IMPORT[:3], "--device", "con"), "is no name for a device"),
         (IMPORT[:3], "name it with --device"),
     ],
 )

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from httpx import Client, Response
 
-from latency_tables import MeasurementPlan, read_plan, write_plan
+from latency_tables import MeasurementPlan, read_plan
 from service.bootstrap import Services
-from tests.service_world import DEVICE, SPACE, board_table
-
-Result = dict[str, Any]
+from service.short_queue import ShortQueue
+from tests.agent_result import Result, result_of
+from tests.service_world import DEVICE, SPACE
 
 
 def address(device: str) -> str:
@@ -28,47 +26,6 @@ def address(device: str) -> str:
 def plan_of(client: Client, networks: int | None = None) -> MeasurementPlan:
     query = {} if networks is None else {"networks": networks}
     return read_plan(client.get(f"/v1/spaces/{SPACE}/measurement-plan", params=query).content)
-
-
-def result_of(plan: MeasurementPlan, scale: float = 2.0) -> Result:
-    """What the agent would say of a device `scale` times as slow as the test board."""
-    table, rng = board_table(), np.random.default_rng(0)
-    entries = {}
-    for entry in plan.entries:
-        halves = scale * table.total_ms(entry.operator_keys) * rng.uniform(1.0, 1.02, 2)
-        entries[entry.name] = {
-            "ms": float(halves.min()),
-            "first_half_ms": float(halves[0]),
-            "second_half_ms": float(halves[1]),
-            "rounds": 20,
-            "runs": 3,
-            "seconds": 0.5,
-        }
-    machine = {
-        "processor": "Cortex-A76", "board": None, "architecture": "aarch64", "cores": 4, "features": ["asimd"],
-        "frequency_mhz": 2400.0, "governor": "performance", "os": "Linux 6", "emulated": False, "emulation": None,
-    }  # fmt: skip
-    return {
-        "format": "lutnas-measurement/2",
-        "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
-        "plan_recipe": None if plan.recipe is None else dataclasses.asdict(plan.recipe),
-        "space": SPACE,
-        "machine": machine,
-        "runtime": "onnxruntime",
-        "runtime_version": "1.32.0",
-        "threads": 1,
-        "batch": 1,
-        "precision": "float32",
-        "rounds": 20,
-        "statistic": "fastest",
-        "date": "2026-11-22T10:00:00+00:00",
-        "seconds": 3.0,
-        "stopped_early": False,
-        "interruptions": [],
-        "drift": None,
-        "warnings": [],
-        "entries": entries,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +208,36 @@ def test_other_requests_are_answered_while_a_table_is_made(client: Client, resul
     assert client.get("/healthz").status_code == 200
     upload.join(60)
     assert [answer.status_code for answer in answers] == [201]
+
+
+def test_measurements_that_would_wait_too_long_are_to_come_again(
+    client: Client, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is being made and one waits: the others are told at once, and everybody else is answered."""
+    queue, answers = ShortQueue(2, 60.0), []
+    monkeypatch.setattr("service.api.device_tables._MEASUREMENTS", queue)
+    waiting = threading.Thread(target=lambda: answers.append(put(client, "crowd-first", result)))
+    with queue.turn():
+        waiting.start()
+        while queue._places._value:
+            assert waiting.is_alive()
+            time.sleep(0.001)
+        crowd = [put(client, f"crowd-{number}", result) for number in range(3)]
+        assert client.get("/healthz").status_code == 200
+    waiting.join(60)
+    assert [answer.status_code for answer in answers] == [201]
+    for answer in crowd:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["code"] == "measurements_busy"
+    assert client.get("/v1/devices/crowd-0").status_code == 404
+
+
+def test_other_threads_than_those_of_the_table_before_are_told(client: Client, result: Result) -> None:
+    first = put(client, "two-threads", result).json()
+    second = put(client, "two-threads", result | {"threads": 2}).json()
+    again = put(client, "two-threads", result | {"threads": 2}).json()
+    codes = [{warning["code"] for warning in said["warnings"]} for said in (first, second, again)]
+    assert ["threads_changed" in found for found in codes] == [False, True, False]
+    (words,) = [warning["detail"] for warning in second["warnings"] if warning["code"] == "threads_changed"]
+    assert "of 2 thread(s), the one that it replaces was of 1" in words

@@ -343,3 +343,22 @@ def test_the_openapi_document_describes_the_bodies(client: Client) -> None:
     assert "$ref" not in json.dumps(body)
     assert "illiseconds" in body["schema"]["anyOf"][1]["properties"]["operator_ms"]["description"]
     assert set(body["examples"]) == {"by hand", "document"}
+
+
+def test_a_chain_of_pairs_that_takes_less_than_no_time_is_refused(client: Client) -> None:
+    """Each pair takes exactly no time, so that only the whole network tells."""
+    table = board_table(device="less-than-nothing")
+    rows = document(table)["table"]["operator_ms"]
+    pairs = {f"{first} -> {second}": -(rows[first] + rows[second]) for first in rows for second in rows}
+    body = {"operator_ms": rows, "fixed_ms": 0.01, "neighbour_ms": pairs}
+    answer = client.put(address("less-than-nothing"), json=body)
+    assert answer.status_code == 422, answer.text
+    assert pointers(answer)[0] == "/neighbour_ms"
+    assert answer.json()["errors"][0]["code"] == "implausible_network"
+    assert "The fastest network of tiny-cifar10 would take -" in answer.json()["errors"][0]["detail"]
+    assert client.get("/v1/devices/less-than-nothing").status_code == 404
+
+
+def test_no_two_shapes_of_answers_share_a_name(client: Client) -> None:
+    names = client.get("/openapi.json").json()["components"]["schemas"]
+    assert [name for name in names if "__" in name] == []

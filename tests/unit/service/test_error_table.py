@@ -5,6 +5,7 @@ from __future__ import annotations
 import latency_tables.errors
 import search.errors
 import service.errors
+import service.table_errors
 from service.api.error_handlers import STATUS
 from service.errors import BodyTooLargeError, NotFoundError, error_code
 

@@ -11,10 +11,11 @@ import pytest
 from latency_tables import LatencyTable, TableFileError, shipped_tables, write_table
 from search import load_space
 from service.catalogue import Catalogue, refuse_emulated
-from service.errors import EmulatedTableError, StorageFullError, TableStorageError, TableVersionError
+from service.errors import StorageFullError
 from service.jobs.order import SearchOrder, make_order
 from service.resources import load_catalogue, load_resources
 from service.settings import Settings
+from service.table_errors import EmulatedTableError, TableStorageError, TableVersionError
 from service.table_shelf import TableShelf, _storage_error
 from tests.service_world import DEVICE, REQUEST, SPACE, board_table, build_world
 from tests.unit.service.test_job import JOB
@@ -81,7 +82,7 @@ def test_a_shipped_table_is_found_by_its_version_and_outlives_an_update(tmp_path
 
 def test_putting_a_shipped_table_changes_nothing(tmp_path: Path) -> None:
     shelf = TableShelf({(DEVICE, SPACE): board_table()}, tmp_path, OPERATORS)
-    assert shelf.publish(board_table()) is False
+    assert not shelf.publish(board_table()).is_new
     assert list(tmp_path.iterdir()) == []
 
 

@@ -102,3 +102,38 @@ def test_tables_of_spaces_that_are_not_offered_are_left_out(tmp_path: Path) -> N
     other = dataclasses.replace(board_table(), space="other-space")
     write_table(other, place(tmp_path, space="other-space"))
     assert shelf(tmp_path, {(DEVICE, "third-space"): other}).tables() == {}
+
+
+def test_the_table_that_is_replaced_is_kept_as_a_version(tmp_path: Path) -> None:
+    """Whatever wrote it: no measurement is lost."""
+    write_table(board_table(), place(tmp_path))
+    tables = shelf(tmp_path)
+    published = tables.publish(dataclasses.replace(board_table(), fixed_ms=9.25))
+    assert (published.is_new, published.before) == (True, board_table())
+    assert tables.version(DEVICE, SPACE, board_table().sha256) == board_table()
+
+
+def test_a_table_that_came_while_another_program_looked_away_is_kept_too(tmp_path: Path) -> None:
+    tables = shelf(tmp_path)
+    assert tables.tables() == {}
+    write_table(board_table(), place(tmp_path))
+    assert tables.publish(dataclasses.replace(board_table(), fixed_ms=9.25)).before == board_table()
+    assert len(tables.versions(DEVICE, SPACE)) == 2
+
+
+def test_a_shipped_table_stays_shipped_and_is_told(tmp_path: Path) -> None:
+    tables = shelf(tmp_path, {(DEVICE, SPACE): board_table()})
+    assert tables.publish(dataclasses.replace(board_table(), fixed_ms=9.25)).before == board_table()
+    assert len(tables.versions(DEVICE, SPACE)) == 1
+
+
+def test_other_devices_are_those_of_the_space_that_are_real(tmp_path: Path) -> None:
+    unreal = dataclasses.replace(board_table().provenance, emulated=True)
+    found = [
+        board_table(),
+        board_table(device="own"),
+        dataclasses.replace(board_table(device="qemu"), provenance=unreal),
+    ]
+    other = dataclasses.replace(board_table(device="elsewhere"), space="fbnet-cifar10")
+    tables = shelf(tmp_path, {(table.device, table.space): table for table in [*found, other]})
+    assert tables.others("own", SPACE) == [board_table()]

@@ -15,8 +15,8 @@ from benchmarks.malformed_tables import DEVICE, edited, good_document, good_tabl
 from latency_tables import LatencyTable, OperatorKey, format_table, shipped_tables
 from search import load_space
 from service.api.problem import MOST_FAULTS
-from service.errors import TableRefusedError
 from service.table_checks import middling_speed
+from service.table_errors import TableRefusedError
 from service.table_upload import MOST_ROWS, check_device, read_table
 from service.table_warnings import drift_of, table_warnings
 
@@ -201,6 +201,19 @@ def test_emulation_and_unknown_threads_are_told() -> None:
     provenance = dataclasses.replace(good_table(SPACE).provenance, emulated=True, threads=None)
     table: LatencyTable = dataclasses.replace(good_table(SPACE), provenance=provenance)
     assert codes_of(table_warnings(table, SPACE)) == {"emulated", "threads_unknown"}
+
+
+@pytest.mark.parametrize(
+    ("threads", "before", "told"), [(2, 1, True), (1, 1, False), (None, 1, False), (2, None, False)]
+)
+def test_other_threads_than_before_are_told_where_both_are_known(
+    threads: int | None, before: int | None, told: bool
+) -> None:
+    found, replaced = (
+        dataclasses.replace(good_table(SPACE), provenance=dataclasses.replace(good_table(SPACE).provenance, threads=n))
+        for n in (threads, before)
+    )
+    assert ("threads_changed" in codes_of(table_warnings(found, SPACE, None, replaced))) is told
 
 
 def test_the_drift_is_that_of_a_measurement() -> None:
