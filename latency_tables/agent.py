@@ -897,7 +897,7 @@ def _answer_lines(answer: dict[str, Any]) -> list[str]:
     known = [f"{words} {honesty[name]:.1%}" for name, words in shares.items() if isinstance(honesty.get(name), float)]
     tau = honesty.get("kendall_tau")
     known += [f"Kendall tau {tau:.3f}"] if isinstance(tau, float) else []
-    return [f"The table on {honesty.get('networks')} networks not used for it: {', '.join(known)}.", *warnings]
+    return [f"The table on {honesty.get('networks')} networks that a fit did not see: {', '.join(known)}.", *warnings]
 
 
 def _say(text: str) -> None:

@@ -194,7 +194,7 @@ def _honesty(table: LatencyTable, *, ascii_only: bool) -> list[RenderableType]:
     shown.add_column("the same networks measured twice", justify="right")
     for name, own, again in _figures(honesty):
         shown.add_row(f"  {name}", own, again)
-    lines = [f"On {honesty.networks} whole networks that were not used to make the table:"]
+    lines = [f"On {honesty.networks} whole networks that a fit did not see:"]
     interval = typical_interval(table)
     after = [] if interval is None else [f"  A typical network's 90 % interval is +- {percent(interval)}."]
     if honesty.repeatability_mape > 0:

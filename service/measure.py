@@ -98,9 +98,9 @@ def describe(table: LatencyTable) -> list[str]:
     lines = [f"{table.device}: {source.processor}, {runtime}, {len(table.operator_ms)} operators."]
     if honesty is not None:
         lines.append(
-            f"On {honesty.networks} networks that were not used to fit it: mean error {honesty.mape:.1%}, "
-            f"{honesty.within_10:.0%} within 10 % (measuring the same networks again: {honesty.repeatability_mape:.1%} "
-            f"and {honesty.repeatability_within_10:.0%})."
+            f"On {honesty.networks} networks that a fit did not see: mean error {honesty.mape:.1%}, "
+            f"{honesty.within_10:.0%} within 10 % (half of the rounds against the other half: "
+            f"{honesty.repeatability_mape:.1%} and {honesty.repeatability_within_10:.0%})."
         )
     return lines
 

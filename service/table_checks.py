@@ -22,6 +22,8 @@ PlacedFault = tuple[Place, str, str]
 
 SLOWEST_GMACS_PER_S, FASTEST_GMACS_PER_S = 0.001, 3_000.0
 """From a microcontroller to beyond the fastest CPU: outside, the unit is not milliseconds."""
+_LEVEL_TOLERANCE = 0.8
+"""Networks were judged by fits that did not see them, and so may lie a little outside what the final rows allow."""
 _LARGEST_RATIO = 10_000
 _SAMPLE = 33
 """Random networks whose median stands for a middling one."""
@@ -123,6 +125,21 @@ def network_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
         reason = f"The fastest network of {space.name} would take {lowest_ms:.4g} ms, and every network takes time."
         yield ("neighbour_ms" if table.neighbour_ms else "fixed_ms",), "implausible_network", reason
     yield from unit_faults(table, space)
+    yield from _level_faults(table, space)
+
+
+def _level_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:
+    """Honesty figures of networks that the rows put at quite another latency: the rows were edited afterwards."""
+    if table.honesty is None or table.space != space.name:
+        return
+    reach = latency_reach(space, table)
+    lowest, highest = min(table.honesty.predicted_ms), max(table.honesty.predicted_ms)
+    if lowest < _LEVEL_TOLERANCE * reach.lowest or highest > reach.highest / _LEVEL_TOLERANCE:
+        reason = (
+            f"States networks of {lowest:.4g} to {highest:.4g} ms, but by its rows the networks of {space.name} take"
+            f" {reach.lowest:.4g} to {reach.highest:.4g} ms. Leave honesty and uncertainty out of an edited table."
+        )
+        yield ("honesty", "predicted_ms"), "figure_mismatch", reason
 
 
 def unit_faults(table: LatencyTable, space: Space) -> Iterator[PlacedFault]:

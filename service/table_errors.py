@@ -4,6 +4,7 @@ TableRefusedError        a RequestError: a table that is put breaks the format, 
 TableVersionError        a RequestError: a version of a table that is not here
 EmulatedTableError       a RequestError: a table of an emulated processor, which says nothing about a device
 TableStorageError        a StorageError: the folder of tables cannot be written
+NoKnownDevicesError      a RequestError: a few-shot plan where no other device has a table to start from
 MeasurementsBusyError    a ServiceError: other measurements are being made into tables; the same again works later
 
 Their parents, and the roots of all, are in `errors.py`.
@@ -43,6 +44,20 @@ class TableVersionError(RequestError):
         super().__init__(detail, [Fault(f"/tables/{device}", self.code, detail) for device in devices])
         self.space = space
         self.devices = tuple(devices)
+
+
+class NoKnownDevicesError(RequestError):
+    """A few-shot plan was asked for, and no device has a table for the space from which its table could start."""
+
+    code = "no_known_devices"
+
+    def __init__(self, space: str) -> None:
+        detail = (
+            f"No device has a latency table for {space} from which a few-shot table could start: leave `networks` out"
+            " and measure the full plan."
+        )
+        super().__init__(detail, [Fault("/networks", self.code, detail)])
+        self.space = space
 
 
 class EmulatedTableError(RequestError):

@@ -39,6 +39,7 @@ STATUS = {
     "TableRefusedError": 422,
     "TableVersionError": 422,
     "EmulatedTableError": 422,
+    "NoKnownDevicesError": 422,
     "UnknownSpaceError": 422,
     "UnknownObjectiveError": 422,
     "MissingTableError": 422,

@@ -14,6 +14,7 @@ from service.api.json_body import StrictRoute
 from service.api.schemas import SpaceDetail, SpaceList
 from service.catalogue import Catalogue, SpaceEntry
 from service.plans import MOST_NETWORKS
+from service.table_errors import NoKnownDevicesError
 
 Networks = Annotated[
     int | None,
@@ -56,7 +57,10 @@ def get_measurement_plan(space: SpaceName, services: ServicesDep, networks: Netw
     The full plan has every operator alone, and networks; with `networks` it is the few-shot plan of so many networks,
     for a device whose table shall start from those of other devices.
     """
-    plan = services.catalogue.entry(space).plans.get(networks)
+    entry = services.catalogue.entry(space)
+    if networks is not None and not services.catalogue.shelf.others("", space):
+        raise NoKnownDevicesError(space)
+    plan = entry.plans.get(networks)
     return download(plan.content, "application/zip", f"{space}-measurement-plan.zip", plan.sha256)
 
 

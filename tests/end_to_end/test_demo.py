@@ -74,7 +74,7 @@ def test_measure_writes_a_complete_table_with_its_honesty(tmp_path: Path) -> Non
     assert table.kind == "measured"
     assert table.provenance.threads == 1
     assert table.honesty is not None
-    assert "not used to fit it" in done.stdout
+    assert "that a fit did not see" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_result_of_another_device_becomes_its_table(tmp_path: Path, result: Pa
     assert (table.device, table.kind) == ("my-board", "measured")
     assert table.provenance.date == json.loads(result.read_text())["date"]
     assert table.missing([block.operator_key for block in load_space("tiny-cifar10").operators()]) == ()
-    assert "not used to fit it" in done.stdout
+    assert "that a fit did not see" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def measured_by(client: Client, device: str, folder: Path, *more: str) -> int:
 
 def test_a_board_joins_with_one_command(client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert measured_by(client, "new-board", tmp_path) == 0
-    assert "networks not used for it: mean error" in capsys.readouterr().out
+    assert "networks that a fit did not see: mean error" in capsys.readouterr().out
     (table,) = client.get("/v1/devices/new-board").json()["tables"]
     result = json.loads((tmp_path / "r.json").read_text())
     assert table["provenance"]["date"] == result["date"]

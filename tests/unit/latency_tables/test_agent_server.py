@@ -29,7 +29,7 @@ def test_one_command_measures_the_servers_plan_and_uploads_the_result(
     assert Path("lutnas-rpi5-tiny.json").read_bytes() == put.body
     assert [asked.headers["Authorization"] for asked in backend.asked] == ["Bearer secret"] * 2
     out = capsys.readouterr().out
-    assert "The table on 60 networks not used for it: mean error 1.2%, within 5 % 95.0%" in out
+    assert "The table on 60 networks that a fit did not see: mean error 1.2%, within 5 % 95.0%" in out
     assert "Kendall tau 0.971" in out
     assert "interval" not in out
     assert [path.name for path in Path().iterdir()] == ["lutnas-rpi5-tiny.json"]
