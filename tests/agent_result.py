@@ -1,15 +1,16 @@
-"""What the agent would write of a device `scale` times as slow as the made-up test board."""
+"""What the agent would write: its document, and that of a device `scale` times as slow as the made-up test board."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from latency_tables import MeasurementPlan, write_plan
-from tests.service_world import SPACE, board_table
+from tests.service_world import board_table
 
 Result = dict[str, Any]
 
@@ -32,11 +33,16 @@ def result_of(plan: MeasurementPlan, scale: float = 2.0) -> Result:
         "processor": "Cortex-A76", "board": None, "architecture": "aarch64", "cores": 4, "features": ["asimd"],
         "frequency_mhz": 2400.0, "governor": "performance", "os": "Linux 6", "emulated": False, "emulation": None,
     }  # fmt: skip
+    return result_document(plan, entries, machine)
+
+
+def result_document(plan: MeasurementPlan, entries: Mapping[str, Any], machine: Mapping[str, Any]) -> Result:
+    """The agent's document of a plan, with these times and of this machine."""
     return {
         "format": "lutnas-measurement/2",
         "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
         "plan_recipe": None if plan.recipe is None else dataclasses.asdict(plan.recipe),
-        "space": SPACE,
+        "space": plan.space,
         "machine": machine,
         "runtime": "onnxruntime",
         "runtime_version": "1.32.0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from latency_tables import (
     PlanEntry,
     Provenance,
     read_plan,
-    write_plan,
 )
 from search import load_space, measurement_plan
+from tests.agent_result import result_document
 
 
 @pytest.fixture
@@ -81,14 +80,7 @@ def result_for_host() -> Any:
             "processor": "made up", "board": None, "architecture": "x86_64", "cores": 2, "features": [],
             "frequency_mhz": None, "governor": None, "os": "Linux", "python": "3", "emulated": False, "emulation": None,
         }  # fmt: skip
-        recipe = None if plan.recipe is None else {"kind": plan.recipe.kind, "networks": plan.recipe.networks}
-        return part | {
-            "format": "lutnas-measurement/2", "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
-            "plan_recipe": recipe, "space": plan.space, "machine": machine, "runtime": "onnxruntime",
-            "runtime_version": "1", "threads": 1, "batch": 1, "precision": "float32", "statistic": "fastest",
-            "date": "2026-11-22T10:00:00+00:00", "seconds": 3.0, "stopped_early": False, "interruptions": [],
-            "warnings": [],
-        }  # fmt: skip
+        return result_document(plan, part["entries"], machine) | part
 
     return result
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from latency_tables import LatencyTable, MeasurementPlan, OperatorKey, PlanEntry, Provenance, agent, write_plan
 from tests.agent_backend import HONESTY, PLAN_PATH, TABLE_PATH, Backend, Reply
+from tests.agent_result import result_document
 
 SKIP = OperatorKey("skip", (16, 32, 32), (24, 32, 32), (("stride", 1),))
 STEM = OperatorKey("stem", (3, 32, 32), (16, 32, 32), (("kernel", 3), ("stride", 1)))
@@ -99,27 +98,7 @@ def _result(plan: MeasurementPlan, times_ms: dict[str, float]) -> dict[str, Any]
         "frequency_mhz": None, "governor": None, "os": "Linux 6", "python": "3.11.7", "emulated": False,
         "emulation": None,
     }  # fmt: skip
-    return {
-        "format": "lutnas-measurement/2",
-        "plan_sha256": hashlib.sha256(write_plan(plan)).hexdigest(),
-        "plan_recipe": None if plan.recipe is None else dataclasses.asdict(plan.recipe),
-        "space": plan.space,
-        "machine": machine,
-        "runtime": "onnxruntime",
-        "runtime_version": "1.32.0",
-        "threads": 1,
-        "batch": 1,
-        "precision": "float32",
-        "rounds": 20,
-        "statistic": "fastest",
-        "date": "2026-11-22T10:00:00+00:00",
-        "seconds": 3.0,
-        "stopped_early": False,
-        "interruptions": [],
-        "drift": None,
-        "warnings": [],
-        "entries": entries,
-    }
+    return result_document(plan, entries, machine)
 
 
 class FakeClock:

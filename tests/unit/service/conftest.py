@@ -38,3 +38,14 @@ def clock() -> Clock:
 @pytest.fixture
 def lifecycle(database: Database, clock: Clock) -> Lifecycle:
     return Lifecycle(database, clock, owner="server-1")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder; the working directory is a folder of its own, and linear algebra's threads stay."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("LUTNAS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    return tmp_path / "data"

@@ -17,17 +17,6 @@ from tests.service_world import SPACE, board_table
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder; the working directory is a folder of its own, and linear algebra's threads stay."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("LUTNAS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    return tmp_path / "data"
-
-
 def lutnas(*arguments: str, code: int = 0) -> Result:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == code, result.output

@@ -23,17 +23,6 @@ DEVICE = "my-board"
 UNSAFE = ["con", "my..board", "board.", "nul.x", "../x"]
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder; the working directory is a folder of its own, and linear algebra's threads stay."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("LUTNAS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    return tmp_path / "data"
-
-
 @pytest.fixture(scope="module")
 def result() -> Result:
     return result_of(measurement_plan(load_space(SPACE)))
