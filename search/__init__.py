@@ -16,6 +16,7 @@ from search.errors import (
     SearchSizeError,
     SpaceFileError,
     SpecError,
+    TabularFileError,
     UnknownObjectiveError,
     UnknownSpaceError,
 )
@@ -35,6 +36,7 @@ from search.space.architecture import Architecture
 from search.space.base import Genomes, Space, count_architectures, random_genomes
 from search.space.chain import ChainSpace, read_chain_space
 from search.space.load import known_spaces, load_space
+from search.space.tabular import TabularSpace, read_tabular_space
 from search.spec import OBJECTIVES, Limit, SearchSpec
 from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact
 from search.supernet.onnx_export import export_onnx
@@ -77,6 +79,8 @@ __all__ = [
     "SpaceFileError",
     "SpecError",
     "SupernetArtefact",
+    "TabularFileError",
+    "TabularSpace",
     "UnknownObjectiveError",
     "UnknownSpaceError",
     "check_spec",
@@ -95,6 +99,7 @@ __all__ = [
     "reachable_ranges",
     "read_artefact",
     "read_chain_space",
+    "read_tabular_space",
     "remeasured_front",
     "run_search",
     "score",

@@ -3,6 +3,7 @@
 SearchError
  +-- GenomeError            a genome has the wrong length or a gene out of range
  +-- SpaceFileError         a space file breaks the format
+ +-- TabularFileError       a file of a published benchmark is damaged or lacks what was asked for
  +-- UnknownSpaceError      no such space in the catalogue
  +-- ArtefactError          a supernet artefact is damaged or does not fit its space
  +-- DatasetError           an image archive cannot be read or does not serve for training
@@ -54,6 +55,15 @@ class SpaceFileError(SearchError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"Space file {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class TabularFileError(SearchError):
+    """A file of a published benchmark is damaged or lacks what was asked for."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Table {path}: {reason}.")
         self.path = path
         self.reason = reason
 
