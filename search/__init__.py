@@ -30,7 +30,7 @@ from search.objectives.sums import Reach
 from search.plan import few_shot_plan, measurement_plan, plan_of
 from search.predictor.base import Prediction, Predictor
 from search.predictor.error_predictor import ErrorPredictor
-from search.resources import LatencySource, SearchResources
+from search.resources import ErrorMeasure, LatencySource, Measured, SearchResources
 from search.result import FrontItem, LatencyEstimate, SearchResult
 from search.space.architecture import Architecture
 from search.space.base import Genomes, Space, count_architectures, random_genomes
@@ -50,6 +50,7 @@ __all__ = [
     "ChainSpace",
     "ChoiceError",
     "Cloud",
+    "ErrorMeasure",
     "ErrorPredictor",
     "Evaluations",
     "FrontItem",
@@ -60,6 +61,7 @@ __all__ = [
     "LatencySource",
     "Limit",
     "LimitError",
+    "Measured",
     "MissingTableError",
     "NoFeasibleCandidateError",
     "NonFiniteObjectiveError",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from latency_tables import OperatorKey
 from search.predictor.base import Predictor
-from search.space.base import Space
+from search.space.base import Genomes, Space
 
 
 class LatencySource(Protocol):
@@ -61,9 +61,25 @@ class LatencySource(Protocol):
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What an evaluation of n genomes on images found, `(n,)` each: error in [0, 1], mean cross-entropy in nats."""
+
+    error: npt.NDArray[np.float64]
+    cross_entropy: npt.NDArray[np.float64]
+
+
+class ErrorMeasure(Protocol):
+    """Evaluates genomes for real, for example a supernet on images: exact, slow, a few at a time."""
+
+    def measure(self, genomes: Genomes) -> Measured:
+        """Measure `(n, g)` genomes. What it raises ends the search and passes through."""
+
+
+@dataclass(frozen=True)
 class SearchResources:
-    """One space with its error predictor and its latency tables by device."""
+    """One space with its error predictor and latency tables by device; `measure` is for `SearchSpec.evaluations`."""
 
     space: Space
     predictor: Predictor
     tables: Mapping[str, LatencySource]
+    measure: ErrorMeasure | None = None

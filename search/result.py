@@ -38,6 +38,8 @@ class FrontItem:
     params: int
     size_bytes: int
     peak_activation_bytes: int
+    verified_error: float | None = None
+    """As measured during the search; None when the search rests on predictions alone."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class SearchSpec:
         devices: names of latency tables, in the order of their columns.
         population: candidates per generation.
         generations: the first, random population is generation 1.
+        evaluations: how many candidates may be measured by `SearchResources.measure`; None searches by prediction
+            alone. With it, population and generations are those of each search for the next candidates to measure.
     """
 
     space: str
@@ -36,3 +38,4 @@ class SearchSpec:
     population: int = 96
     generations: int = 150
     seed: int = 0
+    evaluations: int | None = None
