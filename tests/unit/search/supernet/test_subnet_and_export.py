@@ -91,6 +91,30 @@ def test_error_and_cross_entropy_by_hand(artefact: SupernetArtefact, tiny: Chain
     assert evaluation.cross_entropy == pytest.approx(np.mean(by_hand), rel=1e-5)
 
 
+def test_an_evaluation_can_be_ended_between_batches(
+    artefact: SupernetArtefact, tiny: ChainSpace, images: np.ndarray
+) -> None:
+    model = export_onnx(artefact, tiny.architecture((0, 0, 0, 0)))
+    many, seen = np.concatenate([images] * 10), []
+
+    def stop() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        evaluate_onnx(model, many, np.zeros(len(many), np.int64), on_batch=stop)
+    assert len(seen) == 2
+
+
+def test_an_evaluation_gives_the_same_numbers_each_time(
+    artefact: SupernetArtefact, tiny: ChainSpace, images: np.ndarray
+) -> None:
+    model, many = export_onnx(artefact, tiny.architecture((1, 0, 1, 0))), np.concatenate([images] * 10)
+    labels = np.arange(len(many)) % 10
+    assert evaluate_onnx(model, many, labels) == evaluate_onnx(model, many, labels, on_batch=lambda: None)
+
+
 def test_cross_entropy_survives_huge_logits(tiny: ChainSpace, artefact: SupernetArtefact, images: np.ndarray) -> None:
     loud = dict(artefact.weights) | {"head/classifier": np.full_like(artefact.weights["head/classifier"], 60_000.0)}
     shouting = SupernetArtefact(artefact.directory, loud, artefact.evaluations, artefact.card, artefact.sha256)
