@@ -39,6 +39,7 @@ from search.space.load import known_spaces, load_space
 from search.space.tabular import TabularSpace, read_tabular_space
 from search.spec import OBJECTIVES, Limit, SearchSpec
 from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact
+from search.supernet.evaluate import Evaluation, evaluate_onnx
 from search.supernet.onnx_export import export_onnx
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Cloud",
     "ErrorMeasure",
     "ErrorPredictor",
+    "Evaluation",
     "Evaluations",
     "FrontItem",
     "GenerationReport",
@@ -87,6 +89,7 @@ __all__ = [
     "UnknownSpaceError",
     "check_spec",
     "count_architectures",
+    "evaluate_onnx",
     "evenly_spread",
     "export_onnx",
     "few_shot_plan",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 _BATCH = 16
 """Activations of so many images stay in the cache; hundreds at once take longer."""
@@ -53,6 +52,8 @@ def run_onnx(
     on_batch: Callable[[], None] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Logits `(n, classes)` of an exported network for uint8 images `(n, c, s, s)`; same arguments, same numbers."""
+    import onnxruntime  # which only those who evaluate should load
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -122,6 +122,15 @@ def open_database(url: str, busy_timeout_s: float = 30.0) -> Database:
     return database
 
 
+def connect_database(url: str, busy_timeout_s: float) -> Database:
+    """The database of a server, for a process of that server's: it is neither checked nor migrated again.
+
+    Raises:
+        DatabaseStartError: the URL names no database.
+    """
+    return Database(_engine(url, busy_timeout_s))
+
+
 def _engine(url: str, busy_timeout_s: float) -> Engine:
     try:
         if make_url(url).get_backend_name() != "sqlite":

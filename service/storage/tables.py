@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -56,3 +69,17 @@ search_files = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
 )
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("supernet_sha256", String(64), primary_key=True),
+    Column("space_sha256", String(64), primary_key=True),
+    Column("images_sha256", String(64), primary_key=True),
+    Column("genome", String(2000), primary_key=True),
+    Column("images", Integer, nullable=False),
+    Column("error", Double, nullable=False),
+    Column("cross_entropy", Double, nullable=False),
+    Column("created_at", String(27), nullable=False),
+)
+"""Sub-networks evaluated on images: facts, so that rows are added and never changed. `genome`: genes with commas."""

@@ -68,6 +68,7 @@ def test_searches_of_the_first_version_are_kept(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
     database = open_database(url)
     with database.write() as connection:
+        connection.execute(text("DROP TABLE evaluations"))
         for column in ("phase_fraction", "seconds_left"):
             connection.execute(text(f"ALTER TABLE searches DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
