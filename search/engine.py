@@ -65,8 +65,8 @@ def run_search(spec: SearchSpec, resources: SearchResources, on_generation: OnGe
             break
         evaluation = evaluator.evaluate(genomes)
         evolution.tell(evaluation.values, evaluation.violation)
-        front.update(genomes[evaluation.feasible], evaluation.values[evaluation.feasible])
-        hypervolume.append(box.hypervolume(front.values))
+        changed = front.update(genomes[evaluation.feasible], evaluation.values[evaluation.feasible])
+        hypervolume.append(box.hypervolume(front.values) if changed else (hypervolume or [0.0])[-1])
         if on_generation is not None:
             evaluations = len(evaluator.genomes)
             on_generation(GenerationReport(generation, spec.generations, evaluations, hypervolume[-1], len(front)))

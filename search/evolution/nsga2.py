@@ -1,30 +1,27 @@
-"""NSGA-II (Deb et al. 2002) as an ask-and-tell loop over genomes, on pymoo. Driven by the engine."""
+"""NSGA-II (Deb et al. 2002) as an ask-and-tell loop over genomes, on arrays. Driven by the engine.
+
+pymoo's NSGA-II is the reference that the tests compare it with; why it does not run here: docs/decisions/0014.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from pymoo.algorithms.moo.nsga2 import NSGA2, RankAndCrowdingSurvival, binary_tournament
-from pymoo.core.evaluator import Evaluator
-from pymoo.core.mating import Mating
-from pymoo.core.population import Population
-from pymoo.core.termination import NoTermination
-from pymoo.operators.crossover.ux import UniformCrossover
-from pymoo.operators.selection.tournament import TournamentSelection
-from pymoo.problems.static import StaticProblem
 
-from search.evolution.operators import OnlyUnseen, ResetMutation, UniformSampling
-from search.evolution.problem import GenomeProblem
+from search.evolution.operators import crossover, mutation, tournament, uniform
+from search.evolution.survival import best_first
 from search.evolution.unseen import SeenGenomes
 from search.space.base import Genomes
 
 _MATING_ROUNDS = 10
+_FEWEST_PAIRS = 8
+"""Fewer would cost a round of mating as much."""
 
 
 class Nsga2:
     """One run. Every genome it asks for is new, so a small space is searched to its last architecture.
 
-    Each object makes all its pymoo operators itself, and all its randomness comes from `rng`.
+    All its randomness comes from `rng`.
     """
 
     def __init__(
@@ -35,47 +32,59 @@ class Nsga2:
         rng: np.random.Generator,
         first: Genomes,
     ) -> None:
-        self._rng = rng
+        self._n_choices = n_choices
         self._size = population
+        self._rng = rng
+        self._first = first
         self._seen = SeenGenomes(n_choices)
-        self._problem = GenomeProblem(n_choices, columns)
-        self._asked = Population.empty()
-        self._algorithm = self._make_algorithm(first)
+        self._asked = np.empty((0, len(n_choices)), dtype=np.int64)
+        # The population stands best first.
+        self._genomes = self._asked
+        self._values = np.empty((0, columns))
+        self._violation = np.empty(0)
 
-    def _make_algorithm(self, first: Genomes) -> NSGA2:
-        selection = TournamentSelection(func_comp=binary_tournament)
-        crossover, mutation, unseen = UniformCrossover(), ResetMutation(), OnlyUnseen(self._seen)
-        algorithm = NSGA2(
-            pop_size=self._size,
-            sampling=UniformSampling(first),
-            selection=selection,
-            crossover=crossover,
-            mutation=mutation,
-            survival=RankAndCrowdingSurvival(),
-            output=None,
-            eliminate_duplicates=unseen,
-            mating=Mating(selection, crossover, mutation, eliminate_duplicates=unseen, n_max_iterations=_MATING_ROUNDS),
-        )
-        algorithm.setup(self._problem)
-        # `setup` makes a generator of its own from a seed; the search has one generator for everything.
-        algorithm.random_state = self._rng
-        # The engine counts generations; pymoo's own termination would watch and stop the run.
-        algorithm.termination = NoTermination()
-        return algorithm
+    def ask(self, most: int | None = None) -> Genomes:
+        """The next generation: genomes not asked for before, none when the space is used up.
 
-    def ask(self) -> Genomes:
-        """The next generation: up to `(population, g)` genomes not asked for before, none when the space is used up."""
-        asked = self._algorithm.ask()
-        bred = np.empty((0, self._problem.n_var), dtype=np.int64) if asked is None else asked.get("X").astype(np.int64)
-        self._seen.add(bred)
-        if len(bred) < self._size:
-            bred = np.concatenate([bred, self._seen.draw(self._size - len(bred), self._rng)])
-            self._seen.add(bred)
-        self._asked = Population.new("X", bred)
+        There are `population` of them, or `most` where that is less, as long as the space holds so many.
+        """
+        size = self._size if most is None else min(most, self._size)
+        bred = self._start(size) if not len(self._genomes) else self._breed(size)
+        if len(bred) < size:
+            drawn = self._seen.draw(size - len(bred), self._rng)
+            self._seen.add(drawn)
+            bred = np.concatenate([bred, drawn])
+        self._asked = bred
         return bred
 
     def tell(self, values: npt.NDArray[np.float64], violation: npt.NDArray[np.float64]) -> None:
         """Answer the last `ask`: objectives `(n, m)`, minimised and finite, and violations `(n,)`, 0 if feasible."""
-        answers = StaticProblem(self._problem, F=values, G=violation[:, None])
-        Evaluator().eval(answers, self._asked)
-        self._algorithm.tell(infills=self._asked)
+        genomes = np.concatenate([self._genomes, self._asked])
+        values = np.concatenate([self._values, values])
+        violation = np.concatenate([self._violation, violation])
+        kept = best_first(values, violation, self._size)
+        self._genomes, self._values, self._violation = genomes[kept], values[kept], violation[kept]
+
+    def _start(self, size: int) -> Genomes:
+        given = self._first[:size]
+        return self._unseen(np.concatenate([given, uniform(size - len(given), self._n_choices, self._rng)]), size)
+
+    def _breed(self, size: int) -> Genomes:
+        """Children that are new; fewer than `size` where ten rounds of mating found no more."""
+        bred: list[Genomes] = []
+        missing = size
+        for _ in range(_MATING_ROUNDS):
+            pairs = max(-(-missing // 2), _FEWEST_PAIRS)
+            one, other = tournament(len(self._genomes), 2 * pairs, self._rng).reshape(2, pairs)
+            children = crossover(self._genomes[one], self._genomes[other], self._rng)
+            bred.append(self._unseen(mutation(children, self._n_choices, self._rng), missing))
+            missing -= len(bred[-1])
+            if not missing:
+                break
+        return np.concatenate(bred)
+
+    def _unseen(self, genomes: Genomes, most: int) -> Genomes:
+        """The first `most` genomes that were not asked for before, each once; from now on they are seen."""
+        fresh = genomes[~self._seen.repeated(genomes)][:most]
+        self._seen.add(fresh)
+        return fresh

@@ -1,62 +1,42 @@
-"""pymoo operators for integer genomes. Every search makes its own: pymoo 0.6.2 shares its default instances.
+"""Operators on genomes `(n, g)`: tournament, crossover and mutation of NSGA-II. Called by `nsga2.py`.
 
-All randomness comes from the `random_state` that the algorithm hands in: the search's one generator.
+All randomness comes from the generator handed in: the search's one generator.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from pymoo.core.duplicate import DuplicateElimination
-from pymoo.core.mutation import Mutation
-from pymoo.core.sampling import Sampling
 
-from search.evolution.problem import GenomeProblem
-from search.evolution.unseen import SeenGenomes
 from search.space.base import Genomes
 
-Mask = npt.NDArray[np.bool_]
+_CROSSED = 0.9
+"""Share of pairs that are crossed; the others' children are copies, which mutation changes."""
 
 
-class UniformSampling(Sampling):  # type: ignore[misc]  # pymoo ships no types
-    """Given first genomes, then uniform random ones up to the number asked for."""
+def tournament(size: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The winners of n duels, `(n,)`, among rows 0 to `size - 1` that stand best first.
 
-    def __init__(self, first: Genomes) -> None:
-        super().__init__()
-        self.first = first
-
-    def _do(
-        self, problem: GenomeProblem, n_samples: int, *_: Any, random_state: np.random.Generator, **__: Any
-    ) -> Genomes:
-        first = self.first[:n_samples]
-        shape = (n_samples - len(first), problem.n_var)
-        return np.concatenate([first, random_state.integers(0, problem.n_choices, size=shape, dtype=np.int64)])
+    Every row fights equally often, but for the last round.
+    """
+    rounds = -(-2 * n // size)
+    duels = np.concatenate([rng.permutation(size) for _ in range(rounds)])[: 2 * n].reshape(n, 2)
+    return duels.min(axis=1)
 
 
-class ResetMutation(Mutation):  # type: ignore[misc]  # pymoo ships no types
-    """Redraw each gene with probability 1/g, uniform over its choices."""
-
-    def _do(
-        self, problem: GenomeProblem, genomes: Genomes, *_: Any, random_state: np.random.Generator, **__: Any
-    ) -> Genomes:
-        redrawn = random_state.random(genomes.shape) < 1.0 / problem.n_var
-        fresh = random_state.integers(0, problem.n_choices, size=genomes.shape, dtype=np.int64)
-        return np.where(redrawn, fresh, genomes)
+def crossover(one: Genomes, other: Genomes, rng: np.random.Generator) -> Genomes:
+    """Two children of each pair, `(2n, g)`: in nine pairs of ten each gene changes sides with probability 1/2."""
+    changed = rng.random(one.shape) < 0.5
+    changed &= rng.random((len(one), 1)) < _CROSSED
+    return np.concatenate([np.where(changed, other, one), np.where(changed, one, other)])
 
 
-class OnlyUnseen(DuplicateElimination):  # type: ignore[misc]  # pymoo ships no types
-    """Drops offspring that repeat each other, the population, or any candidate the search ever evaluated."""
+def mutation(genomes: Genomes, n_choices: npt.NDArray[np.int64], rng: np.random.Generator) -> Genomes:
+    """Genomes in which each gene was redrawn with probability 1/g, uniform over its choices."""
+    redrawn = rng.random(genomes.shape) < 1.0 / max(genomes.shape[1], 1)
+    return np.where(redrawn, uniform(len(genomes), n_choices, rng), genomes)
 
-    def __init__(self, seen: SeenGenomes) -> None:
-        super().__init__()
-        self.seen = seen
 
-    def _do(self, pop: Any, other: Any, is_duplicate: Mask) -> Mask:
-        genomes = pop.get("X").astype(np.int64)
-        if other is None:
-            return self.seen.repeated(genomes)
-        others = {row.tobytes() for row in other.get("X").astype(np.int64)}
-        marks: Mask = is_duplicate | np.array([row.tobytes() in others for row in genomes], dtype=bool)
-        return marks
+def uniform(n: int, n_choices: npt.NDArray[np.int64], rng: np.random.Generator) -> Genomes:
+    """Draw `(n, g)` genomes, each gene uniform over its choices."""
+    return rng.integers(0, n_choices, size=(n, len(n_choices)), dtype=np.int64)

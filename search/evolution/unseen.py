@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from search.space.base import Genomes
+from search.space.base import Genomes, genome_keys
 
 _ENUMERABLE = 2**21
 """Twice the most evaluations a search may have: in a larger space at least every second random genome is unseen."""
@@ -24,17 +24,16 @@ class SeenGenomes:
 
     def add(self, genomes: Genomes) -> None:
         """Remember `(n, g)` genomes."""
-        self._keys.update(row.tobytes() for row in genomes)
+        self._keys.update(genome_keys(genomes))
 
     def repeated(self, genomes: Genomes) -> npt.NDArray[np.bool_]:
         """Mark rows that were seen, or that repeat an earlier row, `(n,)`."""
-        marks = []
-        fresh: set[bytes] = set()
-        for row in genomes:
-            key = row.tobytes()
-            marks.append(key in self._keys or key in fresh)
-            fresh.add(key)
-        return np.array(marks, dtype=bool)
+        keys = genome_keys(genomes)
+        marks = np.fromiter(map(self._keys.__contains__, keys), dtype=bool, count=len(keys))
+        if len(set(keys)) < len(keys):
+            first = {key: row for row, key in reversed(list(enumerate(keys)))}
+            marks |= np.array([first[key] != row for row, key in enumerate(keys)])
+        return marks
 
     def draw(self, n: int, rng: np.random.Generator) -> Genomes:
         """Draw up to n distinct unseen genomes, uniformly; fewer, down to none, when the space holds no more."""

@@ -11,10 +11,8 @@ from search.space.base import Space
 
 def front_items(resources: SearchResources, devices: tuple[str, ...], front: RunningFront) -> tuple[FrontItem, ...]:
     """Items sorted by the first objective, then genome, with latencies on these devices."""
-    # The front is sorted by genome, and Python's sort is stable.
-    order = sorted(range(len(front)), key=lambda row: float(front.values[row, 0]))
-    scores = score(resources, front.genomes[order], devices)
-    return tuple(_item(resources.space, scores, row) for row in range(len(order)))
+    scores = score(resources, front.genomes[front.order()], devices)
+    return tuple(_item(resources.space, scores, row) for row in range(len(front)))
 
 
 def _item(space: Space, scores: Scores, row: int) -> FrontItem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from search.errors import NonFiniteObjectiveError
 from search.objectives.columns import Column, limit_column
 from search.objectives.objective import Objective
-from search.space.base import Genomes
+from search.space.base import Genomes, genome_keys
 from search.spec import Limit
 
 T = TypeVar("T", bound=np.generic)
@@ -65,10 +66,12 @@ class Evaluator:
         Raises:
             NonFiniteObjectiveError: more than 5 % of all candidates so far have a value that is not finite.
         """
-        keys = [row.tobytes() for row in np.ascontiguousarray(genomes, dtype=np.int64)]
+        keys = genome_keys(genomes)
         unseen = {key: place for place, key in reversed(list(enumerate(keys))) if key not in self._rows}
         if unseen:
-            self._add(genomes[sorted(unseen.values())])
+            places = sorted(unseen.values())
+            self._add(genomes[places])
+            self._rows.update(zip([keys[place] for place in places], count(len(self._rows)), strict=False))
         rows = [self._rows[key] for key in keys]
         return Evaluation(self._values[rows, : self._minimised], self._violation[rows])
 
@@ -97,8 +100,6 @@ class Evaluator:
         self._make_room(first + len(genomes), genomes.shape[1])
         new = slice(first, first + len(genomes))
         self._genomes[new], self._values[new], self._violation[new] = genomes, values, violation
-        for row in self._genomes[new]:
-            self._rows[row.tobytes()] = len(self._rows)
 
     def _count_non_finite(self, broken: npt.NDArray[np.bool_], evaluated: int) -> None:
         self._non_finite += broken.sum(axis=0)

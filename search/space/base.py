@@ -172,6 +172,13 @@ def _out_of_range(space: Space, gene: int) -> str:
     return f"gene {gene} ({space.gene_names[gene]}) must be from 0 to {space.n_choices[gene] - 1}"
 
 
+def genome_keys(genomes: Genomes) -> list[bytes]:
+    """A key for each row of `(n, g)`, equal for equal rows and for no others of the same width."""
+    rows = np.ascontiguousarray(genomes, dtype=np.int64)
+    keys: list[bytes] = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel().tolist()
+    return keys
+
+
 def one_hot(space: Space, genomes: Genomes) -> npt.NDArray[np.float64]:
     """Encode genomes as 0/1 columns, one per choice of each gene: `(n, sum of n_choices)`."""
     starts = np.concatenate([[0], np.cumsum(space.n_choices)[:-1]])

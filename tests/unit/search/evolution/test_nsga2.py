@@ -84,12 +84,12 @@ def test_two_runs_side_by_side_share_nothing() -> None:
     assert mixed == alone
 
 
-def test_operators_are_made_afresh() -> None:
-    one, other = make()._algorithm, make()._algorithm
-    for name in ("survival", "mating", "initialization", "evaluator", "termination", "eliminate_duplicates"):
-        assert getattr(one, name) is not getattr(other, name), name
-    for name in ("selection", "crossover", "mutation"):
-        assert getattr(one.mating, name) is not getattr(other.mating, name), name
+def test_a_generation_may_be_cut_short() -> None:
+    evolution = make()
+    for most, expected in ((7, 7), (50, 20), (1, 1), (20, 20)):
+        genomes = evolution.ask(most)
+        assert genomes.shape == (expected, 12)
+        evolution.tell(values_of(genomes), np.zeros(len(genomes)))
 
 
 @pytest.mark.parametrize("population", [2, 7, 20, 100])

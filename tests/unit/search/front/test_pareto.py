@@ -73,11 +73,12 @@ def filled(batches: list[tuple[np.ndarray, np.ndarray]]) -> RunningFront:
 def test_a_running_front_does_not_depend_on_the_order_of_batches() -> None:
     rng = np.random.default_rng(3)
     genomes = np.stack(np.unravel_index(rng.permutation(400), (20, 20)), axis=1)
-    values = rng.integers(0, 12, (400, 2)).astype(np.float64)
+    first = rng.integers(0, 12, 400)
+    values = np.column_stack([first, 12 - first + rng.integers(0, 3, 400)]).astype(np.float64)
     parts = list(zip(np.array_split(genomes, 7), np.array_split(values, 7), strict=True))
     forwards, backwards = filled(parts), filled(parts[::-1])
-    assert forwards.genomes.tolist() == backwards.genomes.tolist()
-    assert forwards.values.tolist() == backwards.values.tolist()
+    assert forwards.genomes[forwards.order()].tolist() == backwards.genomes[backwards.order()].tolist()
+    assert forwards.values[forwards.order()].tolist() == backwards.values[backwards.order()].tolist()
 
 
 def test_of_equal_candidates_the_first_genome_stays() -> None:
@@ -96,3 +97,38 @@ def test_an_empty_batch_changes_nothing() -> None:
     front = filled([(np.array([[0, 0]]), np.array([[1.0, 3.0]]))])
     front.update(np.empty((0, 2), dtype=np.int64), np.empty((0, 2)))
     assert len(front) == 1
+
+
+def test_the_order_is_by_the_first_column_then_by_genome() -> None:
+    genomes = np.array([[2, 1], [0, 3], [0, 2]])
+    front = RunningFront(genes=2, columns=3)
+    front.update(genomes, np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [0.0, 4.0, 4.0]]))
+    assert front.genomes[front.order()].tolist() == [[0, 2], [0, 3], [2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("genome", "value", "changed"),
+    [
+        ([9, 9], [1.0, 1.0], False),
+        ([0, 0], [1.0, 1.0], True),
+        ([9, 9], [2.0, 1.0], False),
+        ([9, 9], [0.5, 1.0], True),
+        ([9, 9], [0.0, 5.0], True),
+    ],
+    ids=["equal and later", "equal and earlier", "dominated", "dominating", "beside it"],
+)
+def test_it_says_whether_it_has_changed(genome: list[int], value: list[float], changed: bool) -> None:
+    front = filled([(np.array([[5, 5]]), np.array([[1.0, 1.0]]))])
+    assert front.update(np.array([genome]), np.array([value])) is changed
+
+
+@given(POINTS)
+def test_a_running_front_agrees_with_brute_force(values: np.ndarray) -> None:
+    genomes = np.stack([np.arange(len(values)) % 7, np.arange(len(values))], axis=1)
+    front = RunningFront(genes=2, columns=values.shape[1])
+    for part in range(3):
+        front.update(genomes[part::3], values[part::3])
+    kept = values[brute_force_front(values)]
+    assert sorted(front.values.tolist()) == sorted(kept.tolist())
+    for genome, value in zip(front.genomes.tolist(), front.values.tolist(), strict=True):
+        assert genome == min(genomes[(values == value).all(axis=1)].tolist())
