@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from search.check import check_spec
 from search.errors import NoFeasibleCandidateError
@@ -21,6 +23,8 @@ from search.resources import SearchResources
 from search.result import SearchResult
 from search.space.base import Genomes, random_genomes
 from search.spec import SearchSpec
+from search.surrogate.known import ERROR, Known
+from search.surrogate.measuring import MeasuredError, MeasuredSearch
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,34 @@ class GenerationReport:
     front_size: int
 
 
+class Proposer(Protocol):
+    """Chooses the candidates to evaluate: an evolution, or a search that learns from measurements."""
+
+    def ask(self) -> Genomes:
+        """The next candidates, `(n, g)`, none at the end."""
+
+    def tell(self, values: npt.NDArray[np.float64], violation: npt.NDArray[np.float64]) -> None:
+        """Their objectives, `(n, m)`, and how far they break the limits, `(n,)`."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a search goes about it; `measured` is the column of measured errors, if there is one."""
+
+    objectives: Mapping[Column, Objective]
+    proposer: Proposer
+    rounds: int
+    measured: int | None = None
+
+
 OnGeneration = Callable[[GenerationReport], None]
 
 
 def run_search(spec: SearchSpec, resources: SearchResources, on_generation: OnGeneration | None = None) -> SearchResult:
     """Search for the Pareto front: all non-dominated feasible candidates ever evaluated.
+
+    With `spec.evaluations` candidates are measured by `resources.measure`, a few at a time, and the front is taken from
+    the measured ones by their measured error; a generation is then one batch.
 
     The same spec and resources give the same result on the same machine. A space that is used up ends the search
     before its last generation. What `on_generation` raises stops the search and passes through.
@@ -50,37 +77,52 @@ def run_search(spec: SearchSpec, resources: SearchResources, on_generation: OnGe
         MissingOperatorError: a latency table lacks operators of the space.
     """
     check_spec(spec, resources)
-    rng = np.random.default_rng(spec.seed)
     columns = objective_columns(spec)
-    objectives = make_objectives(resources, [*columns, *map(limit_column, spec.limits)])
-    evaluator = Evaluator(objectives, columns, spec.limits)
+    predicted = make_objectives(resources, [*columns, *map(limit_column, spec.limits)])
+    way = _way(spec, resources, columns, predicted)
+    evaluator = Evaluator(way.objectives, columns, spec.limits)
     front = RunningFront(len(resources.space.n_choices), len(columns))
-    box = _box(spec, columns, objectives)
-    first = _first_genomes(resources, columns, objectives, rng)
-    evolution = Nsga2(resources.space.n_choices, len(columns), spec.population, rng, first)
+    box = _box(spec, columns, way.objectives)
     hypervolume: list[float] = []
-    for generation in range(1, spec.generations + 1):
-        genomes = evolution.ask()
+    for generation in range(1, way.rounds + 1):
+        genomes = way.proposer.ask()
         if not len(genomes):
             break
         evaluation = evaluator.evaluate(genomes)
-        evolution.tell(evaluation.values, evaluation.violation)
+        way.proposer.tell(evaluation.values, evaluation.violation)
         changed = front.update(genomes[evaluation.feasible], evaluation.values[evaluation.feasible])
         hypervolume.append(box.hypervolume(front.values) if changed else (hypervolume or [0.0])[-1])
         if on_generation is not None:
             evaluations = len(evaluator.genomes)
-            on_generation(GenerationReport(generation, spec.generations, evaluations, hypervolume[-1], len(front)))
+            on_generation(GenerationReport(generation, way.rounds, evaluations, hypervolume[-1], len(front)))
     if not len(front):
         raise NoFeasibleCandidateError(len(evaluator.genomes), tuple(map(limit_text, spec.limits)), evaluator.closest())
     return SearchResult(
         spec=spec,
         columns=tuple(map(str, columns)),
-        front=front_items(resources, spec.devices, front),
+        front=front_items(resources, spec.devices, front, way.measured),
         genomes=evaluator.genomes,
         values=evaluator.evaluation.values,
         feasible=evaluator.evaluation.feasible,
         hypervolume=tuple(hypervolume),
     )
+
+
+def _way(
+    spec: SearchSpec,
+    resources: SearchResources,
+    columns: tuple[Column, ...],
+    predicted: Mapping[Column, Objective],
+) -> _Way:
+    """Evolve on predictions, or measure candidates where the spec asks for it."""
+    rng = np.random.default_rng(spec.seed)
+    first = _first_genomes(resources, columns, predicted, rng)
+    if resources.measure is None or spec.evaluations is None:
+        evolution = Nsga2(resources.space.n_choices, len(columns), spec.population, rng, first)
+        return _Way(predicted, evolution, spec.generations)
+    measuring = MeasuredSearch(Known(spec, resources, columns, predicted), spec.evaluations, rng, first)
+    objectives = {**predicted, ERROR: MeasuredError(resources.measure)}
+    return _Way(objectives, measuring, measuring.rounds, columns.index(ERROR))
 
 
 def _box(spec: SearchSpec, columns: tuple[Column, ...], objectives: Mapping[Column, Objective]) -> Box:

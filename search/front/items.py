@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search.front.pareto import RunningFront
 from search.objectives.scores import Scores, score
 from search.resources import SearchResources
@@ -9,10 +11,19 @@ from search.result import FrontItem
 from search.space.base import Space
 
 
-def front_items(resources: SearchResources, devices: tuple[str, ...], front: RunningFront) -> tuple[FrontItem, ...]:
-    """Items sorted by the first objective, then genome, with latencies on these devices."""
+def front_items(
+    resources: SearchResources, devices: tuple[str, ...], front: RunningFront, measured: int | None = None
+) -> tuple[FrontItem, ...]:
+    """Items sorted by the first objective, then genome, with latencies on these devices.
+
+    `measured` is the column of the front's values that holds measured errors, None when they are predictions.
+    """
     scores = score(resources, front.genomes[front.order()], devices)
-    return tuple(_item(resources.space, scores, row) for row in range(len(front)))
+    items = tuple(_item(resources.space, scores, row) for row in range(len(front)))
+    if measured is None:
+        return items
+    verified = front.values[front.order(), measured].tolist()
+    return tuple(replace(item, verified_error=error) for item, error in zip(items, verified, strict=True))
 
 
 def _item(space: Space, scores: Scores, row: int) -> FrontItem:

@@ -1,0 +1,95 @@
+"""What is believed about the errors of candidates that were not measured, kept up to date measurement by measurement.
+
+A Gaussian process on the logarithm of the error: where a front bends, errors differ by factors, not by amounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cholesky, solve_triangular
+
+from search.predictor.gaussian_process import fit_hyperparameters
+from search.predictor.kernel import Encoded, Floats, Kernel
+from search.surrogate.acquisition import LogNormal
+
+_SMALLEST_ERROR = 1e-4
+_SMALLEST_VARIANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Logarithms of errors, centred and scaled."""
+
+    centre: float
+    spread: float
+
+    def targets(self, errors: Floats) -> Floats:
+        """Errors `(n,)` as the process sees them; errors under 0.0001 count as that."""
+        return (np.log(np.maximum(errors, _SMALLEST_ERROR)) - self.centre) / self.spread
+
+
+class Model:
+    """A process fitted on measured candidates."""
+
+    def __init__(self, encoded: Encoded, errors: Floats, gene_of_column: npt.NDArray[np.int64]) -> None:
+        logarithms = np.log(np.maximum(errors, _SMALLEST_ERROR))
+        self.scale = Scale(float(logarithms.mean()), float(logarithms.std()) or 1.0)
+        targets = self.scale.targets(errors)
+        self.kernel = Kernel(fit_hyperparameters(encoded, targets, gene_of_column), gene_of_column)
+        self._encoded = encoded
+        covariance = self.kernel(encoded, encoded)
+        covariance[np.diag_indices_from(covariance)] += self.noise
+        self._factor = cholesky(covariance, lower=True)
+        self._whitened = solve_triangular(self._factor, targets, lower=True)
+
+    @property
+    def noise(self) -> float:
+        """Variance of a measurement, in the units of the scale."""
+        return self.kernel.hyperparameters.noise + _SMALLEST_VARIANCE
+
+    def median(self, candidates: Encoded) -> Floats:
+        """Errors that are as likely too high as too low, `(n,)`."""
+        weights = solve_triangular(self._factor, self._whitened, lower=True, trans="T")
+        mean = weights @ self.kernel(self._encoded, candidates)
+        return np.asarray(np.exp(self.scale.centre + self.scale.spread * mean))
+
+    def beliefs(self, candidates: Encoded) -> Beliefs:
+        """About n candidates."""
+        explained = solve_triangular(self._factor, self.kernel(self._encoded, candidates), lower=True)
+        variance = self.kernel.diagonal(candidates) - (explained**2).sum(axis=0)
+        return Beliefs(self, candidates, explained, (self._whitened @ explained, variance))
+
+
+class Beliefs:
+    """Mean and variance for n candidates, conditioned on one more of them at a time."""
+
+    def __init__(self, model: Model, candidates: Encoded, explained: Floats, moments: tuple[Floats, Floats]) -> None:
+        self._model = model
+        self._candidates = candidates
+        self._explained = explained
+        self._mean, self._variance = moments
+
+    @property
+    def log_normal(self) -> LogNormal:
+        """Of the errors that would be measured, noise included."""
+        scale = self._model.scale
+        variance = np.maximum(self._variance, 0.0) + self._model.noise
+        return LogNormal(scale.centre + scale.spread * self._mean, scale.spread * np.sqrt(variance))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Beliefs:
+        """About these candidates alone, in their order."""
+        moments = self._mean[rows], self._variance[rows]
+        return Beliefs(self._model, self._candidates[rows], self._explained[:, rows], moments)
+
+    def observe(self, row: int, error: float) -> None:
+        """Condition on a measured error of candidate `row`; the hyperparameters stay as they are."""
+        covariance = self._model.kernel(self._candidates[np.array([row])], self._candidates)[0]
+        scale = np.sqrt(max(self._variance[row], 0.0) + self._model.noise)
+        explained = (covariance - self._explained[:, row] @ self._explained) / scale
+        surprise = (self._model.scale.targets(np.array([error]))[0] - self._mean[row]) / scale
+        self._explained = np.vstack([self._explained, explained])
+        self._mean = self._mean + surprise * explained
+        self._variance = self._variance - explained**2
