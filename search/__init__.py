@@ -6,6 +6,7 @@ from search.errors import (
     ArtefactError,
     ChoiceError,
     GenomeError,
+    JointLimitsError,
     LimitError,
     MissingTableError,
     NoFeasibleCandidateError,
@@ -37,7 +38,8 @@ from search.space.base import Genomes, Space, count_architectures, random_genome
 from search.space.chain import ChainSpace, read_chain_space
 from search.space.load import known_spaces, load_space
 from search.space.tabular import TabularSpace, read_tabular_space
-from search.spec import OBJECTIVES, Limit, SearchSpec
+from search.spec import OBJECTIVES, Limit, SearchSpec, Stop
+from search.stopping import StopReason
 from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact
 from search.supernet.evaluate import Evaluation, evaluate_onnx
 from search.supernet.onnx_export import export_onnx
@@ -59,6 +61,7 @@ __all__ = [
     "GenerationReport",
     "Genomes",
     "GenomeError",
+    "JointLimitsError",
     "LatencyEstimate",
     "LatencySource",
     "Limit",
@@ -82,6 +85,8 @@ __all__ = [
     "Space",
     "SpaceFileError",
     "SpecError",
+    "Stop",
+    "StopReason",
     "SupernetArtefact",
     "TabularFileError",
     "TabularSpace",

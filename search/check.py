@@ -5,32 +5,37 @@ Called by the service when a search is posted, and by the engine.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-from search.errors import ChoiceError, LimitError, MissingTableError, SearchSizeError, SpecError, UnknownObjectiveError
-from search.objectives.columns import Column, limit_column, limit_text, objective_columns
+from search.errors import ChoiceError, GenomeError, MissingTableError, SearchSizeError, SpecError
+from search.limit_faults import limit_faults
+from search.objective_faults import objective_faults
+from search.objectives.columns import limit_column, objective_columns
 from search.objectives.objective import make_objectives
 from search.objectives.sums import Reach
 from search.resources import SearchResources
-from search.spec import OBJECTIVES, Limit, SearchSpec
+from search.space.base import check_genomes
+from search.spec import WORST, SearchSpec
 
 MOST_EVALUATIONS = 1_000_000
 """Population times generations; every candidate is kept in memory, about 400 bytes each."""
+MOST_MEASURED = 2_000
+"""Candidates of one search; the time of a step of the model grows with their cube."""
 _SIZES = {"population": (2, 2_000), "generations": (1, 10_000)}
-_BEYOND_ESTIMATE = 0.1
-"""An estimated bound refuses a limit only when it is missed by this share of the estimated range."""
-_WORST = {"error": "worst", "latency_ms": "slowest"}
-_BEST = {"error": "best", "latency_ms": "fastest"}
-_UNITS = {"latency_ms": " ms", "size_bytes": " bytes", "peak_activation_bytes": " bytes"}
+_STOPS = {
+    "candidates": (1, MOST_EVALUATIONS),
+    "seconds": (0.001, 604_800),
+    "stagnation_generations": (1, 10_000),
+}
 
 
 def check_spec(spec: SearchSpec, resources: SearchResources) -> None:
     """Refuse a spec that cannot run.
 
-    Limits that can each be kept alone but not together are not found here: such a search ends with
-    `NoFeasibleCandidateError`. Limits on the error are refused only when they miss the predictor's estimated range by
-    more than a tenth of it, because the range is an estimate.
+    Limits that can each be kept alone but not together are found where they are sums over blocks (latency, macs,
+    params, size) and no mixture of architectures keeps them; other such searches end with `NoFeasibleCandidateError`.
+    Limits on the error are refused only when they miss the predictor's estimated range by more than a tenth of it,
+    because the range is an estimate.
 
     Raises:
         SpecError: the first fault, of the class that names it; its `faults` holds all of them.
@@ -39,8 +44,14 @@ def check_spec(spec: SearchSpec, resources: SearchResources) -> None:
     """
     if spec.space != resources.space.name:
         raise ValueError(f"spec is for {spec.space}, resources are for {resources.space.name}")
-    faults = (*_size_faults(spec), *_objective_faults(spec), *_device_faults(spec, resources))
-    faults += tuple(_limit_faults(spec, resources))
+    faults = (
+        *_size_faults(spec),
+        *_measuring_faults(spec, resources),
+        *objective_faults(spec),
+        *_device_faults(spec, resources),
+        *limit_faults(spec, resources),
+        *_start_faults(spec, resources),
+    )
     if faults:
         faults[0].faults = faults
         raise faults[0]
@@ -58,21 +69,27 @@ def _size_faults(spec: SearchSpec) -> Iterator[SpecError]:
         given = getattr(spec, name)
         if not least <= given <= most:
             yield SearchSizeError(name, given, f"must be from {least} to {most}.")
+    for name, (least, most) in _STOPS.items():
+        given = getattr(spec.stop, name)
+        if given is not None and not least <= given <= most:
+            yield SearchSizeError(f"stop.{name}", given, f"must be from {least} to {most}.")
     evaluations = spec.population * spec.generations
     if evaluations > MOST_EVALUATIONS:
         reason = f"makes {evaluations} evaluations with population {spec.population}; at most {MOST_EVALUATIONS} fit."
         yield SearchSizeError("generations", spec.generations, reason)
 
 
-def _objective_faults(spec: SearchSpec) -> Iterator[SpecError]:
-    for place, objective in enumerate(spec.objectives):
-        field = ("objectives", str(place))
-        if objective not in OBJECTIVES:
-            yield UnknownObjectiveError(objective, OBJECTIVES, field)
-        elif objective in spec.objectives[:place]:
-            yield ChoiceError(f"Objective {objective} is named twice. Name it once.", field)
-    if not spec.objectives:
-        yield ChoiceError(f"No objectives. Name at least one of: {', '.join(OBJECTIVES)}.", ("objectives",))
+def _measuring_faults(spec: SearchSpec, resources: SearchResources) -> Iterator[SpecError]:
+    if spec.evaluations is None:
+        return
+    if not 1 <= spec.evaluations <= MOST_MEASURED:
+        yield SearchSizeError("evaluations", spec.evaluations, f"must be from 1 to {MOST_MEASURED}.")
+    if "error" not in spec.objectives:
+        message = "Candidates are measured for their error, which is not minimised. Add error to the objectives."
+        yield ChoiceError(message, ("objectives",))
+    if resources.measure is None:
+        message = "Nothing is there to measure candidates with. Leave evaluations out, or configure a dataset."
+        yield ChoiceError(message, ("evaluations",))
 
 
 def _device_faults(spec: SearchSpec, resources: SearchResources) -> Iterator[SpecError]:
@@ -83,96 +100,17 @@ def _device_faults(spec: SearchSpec, resources: SearchResources) -> Iterator[Spe
             yield MissingTableError(device, spec.space, known, field)
         elif device in spec.devices[:place]:
             yield ChoiceError(f"Device {device} is named twice. Name it once.", field)
-    if "latency_ms" in spec.objectives and not spec.devices:
+        elif device == WORST:
+            yield ChoiceError(f"{WORST} stands for the worst case over all devices. Rename this device.", field)
+    if not spec.devices and any(objective.startswith("latency") for objective in spec.objectives):
         listed = f"Devices with a table: {', '.join(known)}." if known else "Measure a device first."
-        yield ChoiceError(f"The objective latency_ms needs at least one device. {listed}", ("devices",))
+        yield ChoiceError(f"An objective of latency needs at least one device. {listed}", ("devices",))
 
 
-def _limit_faults(spec: SearchSpec, resources: SearchResources) -> Iterator[SpecError]:
-    reaches: dict[Column, Reach] = {}
-    for limit in spec.limits:
-        fault = _name_fault(limit, spec, resources) or _bounds_fault(limit)
-        if fault is not None:
-            yield fault
-            continue
-        column = limit_column(limit)
-        if column not in reaches:
-            reaches[column] = make_objectives(resources, [column])[column].reach()
-        yield from _reach_faults(limit, reaches[column], spec.space)
-
-
-def limit_field(limit: Limit, *bound: str) -> tuple[str, ...]:
-    """Where a limit stands in a search's description, for example `("limits", "latency_ms", "pixel-3", "max")`."""
-    device = () if limit.device is None else (limit.device,)
-    return ("limits", limit.objective, *device, *bound)
-
-
-def _name_fault(limit: Limit, spec: SearchSpec, resources: SearchResources) -> SpecError | None:
-    field = limit_field(limit)
-    if limit.objective not in OBJECTIVES:
-        return UnknownObjectiveError(limit.objective, OBJECTIVES, field)
-    if (limit.objective == "latency_ms") != (limit.device is not None):
-        reason = "needs the device it is for" if limit.device is None else "cannot have a device"
-        message = f"A limit on {limit.objective} {reason}. Only latency_ms is limited per device."
-        return LimitError(message, field, objective=limit.objective, device=limit.device)
-    if limit.device is not None and limit.device not in resources.tables:
-        return MissingTableError(limit.device, spec.space, tuple(sorted(resources.tables)), field)
-    if limit.device is not None and limit.device not in spec.devices:
-        message = f"A limit on {limit.device}, which is not searched for. Add it to devices, or drop the limit."
-        return LimitError(message, field, objective=limit.objective, device=limit.device)
-    if sum(limit_column(other) == limit_column(limit) for other in spec.limits) > 1:
-        message = f"Several limits on {limit_column(limit)}. Give one, with a minimum and a maximum."
-        return LimitError(message, field, objective=limit.objective, device=limit.device)
-    return None
-
-
-def _bounds_fault(limit: Limit) -> SpecError | None:
-    bounds = {"min": limit.minimum, "max": limit.maximum}
-    for name, bound in bounds.items():
-        if bound is not None and not math.isfinite(bound):
-            message = f"The {name} of {limit_column(limit)} must be a finite number."
-            return LimitError(message, limit_field(limit, name), objective=limit.objective, device=limit.device)
-    low, high = limit.minimum, limit.maximum
-    if low is None and high is None:
-        message = f"The limit on {limit_column(limit)} has neither a minimum nor a maximum. Give one."
-        return LimitError(message, limit_field(limit), objective=limit.objective, device=limit.device)
-    if low is not None and high is not None and low > high:
-        message = f"{limit_text(limit)} contradicts itself: the minimum is above the maximum. Swap or widen them."
-        field = limit_field(limit, "min")
-        return LimitError(message, field, objective=limit.objective, device=limit.device, requested=low)
-    return None
-
-
-def _reach_faults(limit: Limit, reach: Reach, space: str) -> Iterator[SpecError]:
-    margin = 0.0 if reach.exact else _BEYOND_ESTIMATE * (reach.highest - reach.lowest)
-    if limit.maximum is not None and limit.maximum < reach.lowest - margin:
-        yield _unreachable(limit, reach, space, is_maximum=True)
-    if limit.minimum is not None and limit.minimum > reach.highest + margin:
-        yield _unreachable(limit, reach, space, is_maximum=False)
-
-
-def _unreachable(limit: Limit, reach: Reach, space: str, *, is_maximum: bool) -> LimitError:
-    best = round_outwards(reach.lowest if is_maximum else reach.highest, up=is_maximum)
-    requested = limit.maximum if is_maximum else limit.minimum
-    one_sided = Limit(limit.objective, limit.device, *((None, requested) if is_maximum else (requested, None)))
-    which = _BEST.get(limit.objective, "smallest") if is_maximum else _WORST.get(limit.objective, "largest")
-    about = "" if reach.exact else "about "
-    advice = f"Raise the limit to at least {best:.10g}." if is_maximum else f"Lower the limit to at most {best:.10g}."
-    return LimitError(
-        f"{limit_text(one_sided)} cannot be reached: the {which} architecture of {space} has"
-        f" {about}{best:.10g}{_UNITS.get(limit.objective, '')}. {advice}",
-        limit_field(limit, "max" if is_maximum else "min"),
-        objective=limit.objective,
-        device=limit.device,
-        requested=requested,
-        best_reachable=best,
-    )
-
-
-def round_outwards(value: float, *, up: bool) -> float:
-    """Four significant digits, rounded so that the result is reachable; whole numbers stay as they are."""
-    if value == 0 or value.is_integer():
-        return value
-    digits = 3 - math.floor(math.log10(abs(value)))
-    scale = 10.0**digits
-    return (math.ceil if up else math.floor)(value * scale) / scale
+def _start_faults(spec: SearchSpec, resources: SearchResources) -> Iterator[SpecError]:
+    try:
+        check_genomes(resources.space, [list(genome) for genome in spec.start_genomes])
+    except GenomeError as error:
+        for row, gene, reason in error.faults:
+            place = (row,) if gene is None else (row, gene)
+            yield ChoiceError(f"Start genome {row}: {reason}.", ("start_genomes", *map(str, place)))

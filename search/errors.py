@@ -14,6 +14,7 @@ SearchError
  |    +-- SearchSizeError        population or generations out of range
  |    +-- ChoiceError            objectives or devices empty or named twice
  |    +-- LimitError             a limit contradicts itself or cannot be reached
+ |    +-- JointLimitsError       limits that can each be kept, but not together
  +-- PredictorError         evaluations that no predictor can be fitted on
  +-- NoFeasibleCandidateError  the search ended without one candidate that keeps all limits
  +-- NonFiniteObjectiveError   too many candidates with an objective that is not a number
@@ -24,6 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+_MOST_REASONS = 20
 
 
 class SearchError(Exception):
@@ -125,10 +128,10 @@ class MissingTableError(SpecError):
 
 
 class SearchSizeError(SpecError):
-    """Population or generations out of range."""
+    """Population, generations or a stop criterion (`stop.seconds`) out of range."""
 
-    def __init__(self, name: str, given: int, reason: str) -> None:
-        super().__init__(f"{name} {given} {reason}", (name,))
+    def __init__(self, name: str, given: float, reason: str) -> None:
+        super().__init__(f"{name} {given} {reason}", tuple(name.split(".")))
         self.name = name
         self.given = given
 
@@ -160,6 +163,25 @@ class LimitError(SpecError):
         self.device = device
         self.requested = requested
         self.best_reachable = best_reachable
+
+
+class JointLimitsError(SpecError):
+    """Limits that some architecture keeps each, but none together.
+
+    Attributes:
+        limits: those that exclude each other, as text.
+        closest: value by limited column of the architecture that came closest.
+    """
+
+    def __init__(self, limits: tuple[str, ...], closest: dict[str, float], space: str) -> None:
+        found = ", ".join(f"{column} = {value:.6g}" for column, value in closest.items())
+        super().__init__(
+            f"No architecture of {space} keeps these limits together: {'; '.join(limits)}. The closest that was tried"
+            f" has {found}. Widen one of them.",
+            ("limits",),
+        )
+        self.limits = limits
+        self.closest = closest
 
 
 class NoFeasibleCandidateError(SearchError):
@@ -199,12 +221,21 @@ class SearchCancelled(SearchError):  # noqa: N818  a request, not a fault
 
 
 class DatasetError(SearchError):
-    """An image archive cannot be read or does not serve for training."""
+    """An image archive cannot be read or does not serve for training.
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"Dataset {path}: {reason}")
+    Attributes:
+        reasons: everything that is wrong with it; the message has the first 20.
+        reason: these in one text.
+    """
+
+    def __init__(self, path: str, reasons: str | Sequence[str]) -> None:
         self.path = path
-        self.reason = reason
+        self.reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
+        more = len(self.reasons) - _MOST_REASONS
+        listed = [*self.reasons[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
+        self.reason = "; ".join(listed)
+        lines = f" {listed[0]}" if len(listed) == 1 else "".join(f"\n  - {reason}" for reason in listed)
+        super().__init__(f"Dataset {path}:{lines}")
 
 
 class CheckpointError(SearchError):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from search.space.base import Genomes
 from search.spec import SearchSpec
+from search.stopping import StopReason
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class SearchResult:
         values: their objectives in minimise form, `(n, m)`.
         feasible: which of them keep all limits, `(n,)`.
         hypervolume: of the front so far after each generation, normalised as `front.hypervolume` says.
+        evaluations: distinct candidates evaluated after each generation.
+        stopped_by: what ended the search, see `stopping.StopReason`.
     """
 
     spec: SearchSpec
@@ -62,3 +65,5 @@ class SearchResult:
     values: npt.NDArray[np.float64]
     feasible: npt.NDArray[np.bool_]
     hypervolume: tuple[float, ...]
+    evaluations: tuple[int, ...] = ()
+    stopped_by: StopReason = StopReason.GENERATIONS

@@ -19,6 +19,7 @@ def best_first(values: Floats, violation: Floats, size: int) -> Rows:
     Args:
         values: objectives `(n, m)`, minimised and finite.
         violation: `(n,)`, 0 for a candidate that keeps all limits.
+        size: of the population.
     """
     feasible = np.flatnonzero(violation <= 0)
     chosen = feasible[_by_front_and_crowding(values[feasible], size)]

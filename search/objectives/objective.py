@@ -5,8 +5,7 @@ Made by `make_objectives` for the evaluator and for `search.check`. All are mini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy.typing as npt
 from search.objectives.columns import Column
 from search.objectives.error import ErrorObjective
 from search.objectives.latency import latency_objective
-from search.objectives.sums import LargestObjective, Reach, TotalObjective
+from search.objectives.linear import linear_cost
+from search.objectives.sums import LargestObjective, Reach, WorstObjective
 from search.resources import SearchResources
-from search.space.base import Genomes, Space
-from search.space.blocks.base import FLOAT_BYTES
+from search.space.base import Genomes
 
 
 class Objective(Protocol):
@@ -42,29 +41,15 @@ def make_objectives(resources: SearchResources, columns: Iterable[Column]) -> di
 
 
 def _objective(resources: SearchResources, column: Column) -> Objective:
+    if column.worst_of:
+        tables = resources.tables
+        parts = ((latency_objective(resources.space, tables[device]), unit) for device, unit in column.worst_of)
+        return WorstObjective(tuple(parts))
     if column.objective == "error":
         return ErrorObjective(resources.space, resources.predictor)
-    if column.device is not None:
-        return latency_objective(resources.space, resources.tables[column.device])
-    return _COSTS[column.objective](resources.space)
-
-
-@dataclass(frozen=True)
-class _Total:
-    attribute: str
-    factor: float = 1.0
-
-    def __call__(self, space: Space) -> Objective:
-        return TotalObjective(space.tabulate(lambda block: self.factor * getattr(block, self.attribute)))
-
-
-def _peak(space: Space) -> Objective:
-    return LargestObjective(space.tabulate(lambda block: block.peak_activation_bytes))
-
-
-_COSTS: dict[str, Callable[[Space], Objective]] = {
-    "macs": _Total("macs"),
-    "params": _Total("params"),
-    "size_bytes": _Total("params", FLOAT_BYTES),
-    "peak_activation_bytes": _peak,
-}
+    if column.objective == "peak_activation_bytes":
+        return LargestObjective(resources.space.tabulate(lambda block: block.peak_activation_bytes))
+    cost = linear_cost(resources, column)
+    if cost is None:
+        raise KeyError(str(column))
+    return cost.objective(resources.space)

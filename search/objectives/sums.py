@@ -48,3 +48,20 @@ class LargestObjective:
     def reach(self) -> Reach:
         """Exact."""
         return Reach(self.cost.lowest_largest(), self.cost.highest_largest(), exact=True)
+
+
+@dataclass(frozen=True)
+class WorstObjective:
+    """The largest of several sums, each as a multiple of its own unit: the worst case over devices."""
+
+    parts: tuple[tuple[TotalObjective, float], ...]
+
+    def values(self, genomes: Genomes) -> npt.NDArray[np.float64]:
+        """Natural values, `(n,)`."""
+        return np.asarray(np.max([part.values(genomes) / unit for part, unit in self.parts], axis=0))
+
+    def reach(self) -> Reach:
+        """Exact above; below, what no architecture can beat, since one may not be best on all devices."""
+        reaches = [(part.reach(), unit) for part, unit in self.parts]
+        lowest = max(reach.lowest / unit for reach, unit in reaches)
+        return Reach(lowest, max(reach.highest / unit for reach, unit in reaches), exact=False)

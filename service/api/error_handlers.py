@@ -46,6 +46,7 @@ STATUS = {
     "SearchSizeError": 422,
     "ChoiceError": 422,
     "LimitError": 422,
+    "JointLimitsError": 422,
     "GenomeError": 422,
     "OperatorKeyError": 422,
     "MissingOperatorError": 422,

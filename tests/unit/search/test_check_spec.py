@@ -22,7 +22,7 @@ from search import (
     check_spec,
     reachable_ranges,
 )
-from search.check import round_outwards
+from search.limit_faults import round_outwards
 from tests.unit.search.fakes import FakeTable, all_genomes, fake_resources
 
 GOOD = SearchSpec("tiny-cifar10", ("board", "phone"))
