@@ -13,9 +13,11 @@ from latency_tables import LatencyTable
 from search import FrontItem, SearchResult, Space
 from service.jobs.breakdown_document import breakdown_document
 from service.jobs.remeasure import Remeasurement
+from service.jobs.verification import Verified
 from service.result_names import BREAKDOWN, EVALUATED, FRONT_CSV, FRONT_JSON
 from service.table_summary import table_summaries
 
+_VERIFIED = ("verified_error", "verified_cross_entropy")
 _COSTS = ("macs", "params", "size_bytes", "peak_activation_bytes")
 
 
@@ -28,22 +30,41 @@ class Basis:
     supernet_sha256: str
 
 
-def result_files(result: SearchResult, basis: Basis, remeasured: Remeasurement | None = None) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Added:
+    """What a search found out besides its front, where it was asked for."""
+
+    remeasured: Remeasurement | None = None
+    verified: Verified | None = None
+
+    def summaries(self) -> dict[str, Any]:
+        """What the document tells of all networks together."""
+        again = {} if self.remeasured is None else {"remeasured": self.remeasured.summary()}
+        return again if self.verified is None else again | {"verified": dict(self.verified.summary)}
+
+    def by_network(self) -> dict[str, dict[str, Any]]:
+        """What the document tells of single networks, by architecture id."""
+        again = {} if self.remeasured is None else self.remeasured.by_network()
+        verified = {} if self.verified is None else self.verified.by_network
+        return {name: {**verified.get(name, {}), **again.get(name, {})} for name in {**verified, **again}}
+
+
+def result_files(result: SearchResult, basis: Basis, added: Added | None = None) -> dict[str, bytes]:
     """Name and content of every file of a result; equal results give equal bytes."""
+    added = added or Added()
     architectures = [basis.space.architecture(item.genome) for item in result.front]
     documents = {
-        FRONT_JSON: front_document(result, basis, remeasured),
+        FRONT_JSON: front_document(result, basis, added),
         EVALUATED: evaluated_document(result),
         BREAKDOWN: breakdown_document(architectures, basis.tables),
     }
     files = {name: _json(document) for name, document in documents.items()}
-    return files | {FRONT_CSV: front_csv(result, remeasured)}
+    return files | {FRONT_CSV: front_csv(result, added)}
 
 
-def front_document(result: SearchResult, basis: Basis, remeasured: Remeasurement | None = None) -> dict[str, Any]:
+def front_document(result: SearchResult, basis: Basis, added: Added) -> dict[str, Any]:
     """The front with what it rests on, and what became of it when it was measured again."""
-    again = {} if remeasured is None else remeasured.by_network()
-    summary = {} if remeasured is None else {"remeasured": remeasured.summary()}
+    more = added.by_network()
     return {
         "space": result.spec.space,
         "seed": result.spec.seed,
@@ -52,8 +73,15 @@ def front_document(result: SearchResult, basis: Basis, remeasured: Remeasurement
         "tables": table_summaries(basis.tables, result.spec.devices),
         "evaluations": len(result.genomes),
         "hypervolume": result.hypervolume[-1],
-        "items": [asdict(item) | again.get(item.architecture_id, {}) for item in result.front],
-    } | summary
+        "items": [_item(item) | more.get(item.architecture_id, {}) for item in result.front],
+    } | added.summaries()
+
+
+def _item(item: FrontItem) -> dict[str, Any]:
+    told = asdict(item)
+    # Told where it was verified, with its cross-entropy.
+    del told["verified_error"]
+    return told
 
 
 def evaluated_document(result: SearchResult) -> dict[str, Any]:
@@ -66,19 +94,22 @@ def evaluated_document(result: SearchResult) -> dict[str, Any]:
     }
 
 
-def front_csv(result: SearchResult, remeasured: Remeasurement | None = None) -> bytes:
+def front_csv(result: SearchResult, added: Added) -> bytes:
     """The front as a table: one line per network; genome and blocks are joined by spaces.
 
-    A second measurement adds its columns before `genome`, empty for networks that were not timed.
+    Verified errors and a second measurement add their columns before `genome`, empty for networks without them.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     devices = result.spec.devices
     latency = [f"latency_ms:{device}{suffix}" for device in devices for suffix in ("", ":low", ":high", ":kind")]
-    again = _Again(remeasured)
+    verified, again = _VERIFIED if added.verified else (), _Again(added.remeasured)
+    more = added.by_network()
     first = ["architecture_id", "error", "error_low", "error_high"]
-    writer.writerow([*first, *latency, *_COSTS, *again.columns, "genome", "blocks"])
-    writer.writerows(_row(item, devices, again.cells(item)) for item in result.front)
+    writer.writerow([*first, *latency, *_COSTS, *verified, *again.columns, "genome", "blocks"])
+    for item in result.front:
+        cells = [*map(more.get(item.architecture_id, {}).get, verified), *again.cells(item)]
+        writer.writerow(_row(item, devices, cells))
     return text.getvalue().encode()
 
 
@@ -100,7 +131,7 @@ class _Again:
         return [*times, timed["remeasured_rank"]]
 
 
-def _row(item: FrontItem, devices: tuple[str, ...], again: list[object]) -> list[object]:
+def _row(item: FrontItem, devices: tuple[str, ...], added: list[object]) -> list[object]:
     latency: list[object] = []
     for device in devices:
         estimate = item.latency_ms[device]
@@ -112,7 +143,7 @@ def _row(item: FrontItem, devices: tuple[str, ...], again: list[object]) -> list
         *item.error_interval,
         *latency,
         *costs,
-        *again,
+        *added,
         " ".join(map(str, item.genome)),
         " ".join(item.blocks),
     ]

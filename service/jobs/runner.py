@@ -133,7 +133,7 @@ def _outcome(order: SearchOrder, connection: Connection[Any, Any]) -> Message:
 def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResult:
     from search import check_spec, run_search
     from service.jobs.remeasure import local_devices, remeasure
-    from service.jobs.result_documents import Basis, result_files
+    from service.jobs.result_documents import Added, Basis, result_files
     from service.resources import load_resources
     from service.search_request import SearchRequest
 
@@ -147,6 +147,6 @@ def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResul
     result = run_search(spec, resources, reporter.on_generation)
     again = remeasure(result, resources.space, here, supernet, reporter.on_remeasuring) if here else None
     basis = Basis(resources.space, tables, supernet.sha256)
-    for name, content in result_files(result, basis, again).items():
+    for name, content in result_files(result, basis, Added(again)).items():
         send(connection, ResultFile(name, content))
     return result

@@ -17,7 +17,7 @@ from service.catalogue import Supernet
 from service.errors import RemeasureElsewhereError
 from service.jobs import remeasure as module
 from service.jobs.remeasure import Effort, Remeasurement, local_devices, remeasure
-from service.jobs.result_documents import Basis, result_files
+from service.jobs.result_documents import Added, Basis, result_files
 from tests.service_world import SPACE, board_table, local_table
 from tests.unit.search.fakes import fake_resources
 
@@ -207,7 +207,7 @@ def again(space: Space, supernet: Supernet, timing, monkeypatch) -> tuple[Search
 
 def files_of(result: SearchResult, space: Space, again: Remeasurement | None) -> dict[str, bytes]:
     tables = {table.device: table for table in (here(), board_table())}
-    return result_files(result, Basis(space, tables, "sha"), again)
+    return result_files(result, Basis(space, tables, "sha"), Added(again))
 
 
 def test_both_figures_stand_in_the_front_document(space: Space, again) -> None:

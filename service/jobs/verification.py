@@ -1,0 +1,177 @@
+"""Networks evaluated on images during a search with `verify`, in the search's own process.
+
+`ImageErrors` is the engine's `ErrorMeasure`; made by `runner.py`. Every evaluation is looked up in the cache first and
+kept there at once, so that a search that is killed has lost one at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latency_tables import kendall_tau
+from search import Evaluation, FrontItem, Genomes, Measured, Predictor, Space, evaluate_onnx
+from service.catalogue import Supernet
+from service.storage.evaluation_cache import EvaluationCache
+
+if TYPE_CHECKING:
+    from search import LabelledImages
+
+Genome = tuple[int, ...]
+Clock = Callable[[], float]
+OnStep = Callable[[int, float | None], None]
+"""Called with the evaluations done and the seconds left where they can be told; what it raises ends the search."""
+_DRAWN_WITH = 0
+"""Seed of the draw of images: the same for all searches, so that they share evaluations."""
+_PAUSE_S = 0.05
+"""Between two looks at an evaluation that another search is busy with."""
+
+
+def drawn_images(images: LabelledImages, most: int) -> LabelledImages:
+    """So many of the images, all where there are no more: the same each time, whatever order the classes lie in."""
+    order = np.random.default_rng(_DRAWN_WITH).permutation(len(images))
+    return images.take(np.sort(order[:most]))
+
+
+@dataclass(frozen=True)
+class Subnets:
+    """Networks of a space, with a supernet's weights, on these images."""
+
+    space: Space
+    supernet: Supernet
+    images: LabelledImages
+
+    def evaluate(self, genome: Genome, on_batch: Callable[[], None]) -> Evaluation:
+        """The error of the very file that is downloaded."""
+        model = self.supernet.export(self.space.architecture(genome), {})
+        return evaluate_onnx(model, self.images.images, self.images.labels, on_batch=on_batch)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Errors on images as a result tells them: of the front by architecture id, and of everything evaluated."""
+
+    by_network: Mapping[str, dict[str, float]]
+    summary: Mapping[str, Any]
+
+
+class ImageErrors:
+    """Errors of networks on images, each evaluated once; `budget`, which is the engine's to keep, tells the time left.
+
+    Attributes:
+        found: every evaluation of this search, by genome.
+        from_cache: how many of them another search has made.
+    """
+
+    def __init__(
+        self, subnets: Subnets, cache: EvaluationCache, budget: int, on_step: OnStep, clock: Clock = time.monotonic
+    ) -> None:
+        self.found: dict[Genome, Evaluation] = {}
+        self.from_cache = 0
+        self._subnets = subnets
+        self._cache = cache
+        self._budget = budget
+        self._on_step = on_step
+        self._clock = clock
+        self._evaluating_s = 0.0
+        self._choosing_s = 0.0
+        self._answered_at: float | None = None
+
+    def measure(self, genomes: Genomes) -> Measured:
+        """Evaluate `(n, g)` genomes, or look them up. The error is NaN where logits are not finite."""
+        if self._answered_at is not None:
+            self._choosing_s += self._clock() - self._answered_at
+        wanted: list[Genome] = [tuple(genome) for genome in genomes.tolist()]
+        new = [genome for genome in dict.fromkeys(wanted) if genome not in self.found]
+        known = self._cache.find(new)
+        self._take(known)
+        waiting = deque(genome for genome in new if genome not in known)
+        self._step()
+        while waiting:
+            genome = waiting.popleft()
+            if not self._evaluate(genome):
+                waiting.append(genome)
+                time.sleep(_PAUSE_S)
+                self._step()
+        self._answered_at = self._clock()
+        evaluations = [self.found[genome] for genome in wanted]
+        entropy = np.array([found.cross_entropy for found in evaluations], dtype=np.float64)
+        error = np.array([found.error for found in evaluations], dtype=np.float64)
+        return Measured(np.where(np.isfinite(entropy), error, np.nan), entropy)
+
+    def verified(self, front: Sequence[FrontItem], predictor: Predictor) -> Verified:
+        """What the result tells: the front's networks as evaluated, and how well `predictor` foretold everything."""
+        summary = {
+            "evaluations": len(self.found),
+            "from_cache": self.from_cache,
+            "images": len(self._subnets.images),
+            "images_sha256": self._subnets.images.sha256,
+            "agreement": asdict(agreement(predictor, self.found)),
+        }
+        known = {item.architecture_id: self.found[item.genome] for item in front if item.genome in self.found}
+        figures = {
+            name: {"verified_error": found.error, "verified_cross_entropy": found.cross_entropy}
+            for name, found in known.items()
+        }
+        return Verified(figures, summary)
+
+    def _evaluate(self, genome: Genome) -> bool:
+        """Evaluate one genome, unless another search is busy with it."""
+        with self._cache.claim(genome) as mine:
+            if not mine:
+                return False
+            # Another search may have been faster since the first look.
+            known = self._cache.find([genome])
+            if not known:
+                started = self._clock()
+                evaluation = self._subnets.evaluate(genome, self._step)
+                self._evaluating_s += self._clock() - started
+                self._cache.keep(genome, evaluation)
+                self.found[genome] = evaluation
+            self._take(known)
+        self._step()
+        return True
+
+    def _take(self, known: Mapping[Genome, Evaluation]) -> None:
+        self.found |= known
+        self.from_cache += len(known)
+
+    def _step(self) -> None:
+        done = len(self.found)
+        made = done - self.from_cache
+        if not made:
+            self._on_step(done, None)
+            return
+        each_s = self._evaluating_s / made + self._choosing_s / done
+        self._on_step(done, each_s * max(self._budget - done, 0))
+
+
+@dataclass(frozen=True)
+class PredictionAgreement:
+    """How well errors were foretold by the predictor that the search began with.
+
+    Attributes:
+        kendall_tau: rank agreement; None when it is undefined (all equal, or fewer than two networks).
+        mean_difference: of verified minus predicted error; above 0 when the networks err more than expected.
+        coverage_90: share of the networks whose verified error lies inside their 90 % interval.
+    """
+
+    kendall_tau: float | None
+    mean_difference: float
+    coverage_90: float
+
+
+def agreement(predictor: Predictor, found: Mapping[Genome, Evaluation]) -> PredictionAgreement:
+    """Compare at least one evaluation with what was expected; the order of `found` does not matter."""
+    genomes = sorted(found)
+    predicted = predictor.predict(np.array(genomes, dtype=np.int64))
+    error = np.array([found[genome].error for genome in genomes])
+    inside = (predicted.low <= error) & (error <= predicted.high)
+    return PredictionAgreement(
+        kendall_tau(predicted.mean, error), float((error - predicted.mean).mean()), float(inside.mean())
+    )
