@@ -43,15 +43,11 @@ class Nsga2:
         self._values = np.empty((0, columns))
         self._violation = np.empty(0)
 
-    def ask(self, most: int | None = None) -> Genomes:
-        """The next generation: genomes not asked for before, none when the space is used up.
-
-        There are `population` of them, or `most` where that is less, as long as the space holds so many.
-        """
-        size = self._size if most is None else min(most, self._size)
-        bred = self._start(size) if not len(self._genomes) else self._breed(size)
-        if len(bred) < size:
-            drawn = self._seen.draw(size - len(bred), self._rng)
+    def ask(self) -> Genomes:
+        """The next generation: up to `(population, g)` genomes not asked for before, none when the space is used up."""
+        bred = self._breed() if len(self._genomes) else self._start()
+        if len(bred) < self._size:
+            drawn = self._seen.draw(self._size - len(bred), self._rng)
             self._seen.add(drawn)
             bred = np.concatenate([bred, drawn])
         self._asked = bred
@@ -65,14 +61,15 @@ class Nsga2:
         kept = best_first(values, violation, self._size)
         self._genomes, self._values, self._violation = genomes[kept], values[kept], violation[kept]
 
-    def _start(self, size: int) -> Genomes:
-        given = self._first[:size]
-        return self._unseen(np.concatenate([given, uniform(size - len(given), self._n_choices, self._rng)]), size)
+    def _start(self) -> Genomes:
+        given = self._first[: self._size]
+        drawn = uniform(self._size - len(given), self._n_choices, self._rng)
+        return self._unseen(np.concatenate([given, drawn]), self._size)
 
-    def _breed(self, size: int) -> Genomes:
-        """Children that are new; fewer than `size` where ten rounds of mating found no more."""
+    def _breed(self) -> Genomes:
+        """Children that are new; fewer than the population where ten rounds of mating found no more."""
         bred: list[Genomes] = []
-        missing = size
+        missing = self._size
         for _ in range(_MATING_ROUNDS):
             pairs = max(-(-missing // 2), _FEWEST_PAIRS)
             one, other = tournament(len(self._genomes), 2 * pairs, self._rng).reshape(2, pairs)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from search.errors import NonFiniteObjectiveError
 from search.objectives.columns import Column, limit_column
 from search.objectives.objective import Objective
+from search.objectives.violation import Violation
 from search.space.base import Genomes, genome_keys
 from search.spec import Limit
 
@@ -53,7 +54,7 @@ class Evaluator:
         self._objectives = [objectives[column] for column in self._columns]
         self._minimised = len(columns)
         self._limits = [(self._columns.index(limit_column(limit)), limit) for limit in limits]
-        self._scales = {limit_column(limit): _scale(objectives[limit_column(limit)]) for limit in limits}
+        self._violation_of = Violation(limits, objectives)
         self._rows: dict[bytes, int] = {}
         self._genomes = np.empty((0, 0), dtype=np.int64)
         self._values = np.empty((0, len(self._columns)))
@@ -95,7 +96,9 @@ class Evaluator:
         finite = np.isfinite(values)
         self._count_non_finite(~finite, len(self._rows) + len(genomes))
         values = np.where(finite, values, NON_FINITE)
-        violation = np.where(finite.all(axis=1), self._break_limits(values), NON_FINITE)
+        violation = np.where(
+            finite.all(axis=1), self._violation_of(dict(zip(self._columns, values.T, strict=True))), NON_FINITE
+        )
         first = len(self._rows)
         self._make_room(first + len(genomes), genomes.shape[1])
         new = slice(first, first + len(genomes))
@@ -107,17 +110,6 @@ class Evaluator:
             names = map(str, self._columns)
             counts = {name: int(count) for name, count in zip(names, self._non_finite, strict=True) if count}
             raise NonFiniteObjectiveError(counts, evaluated)
-
-    def _break_limits(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """How far `(n, columns)` values are outside the limits, summed over limits as shares of the reachable range."""
-        violation = np.zeros(len(values))
-        for place, limit in self._limits:
-            column, scale = values[:, place], self._scales[self._columns[place]]
-            if limit.maximum is not None:
-                violation += np.maximum(column - limit.maximum, 0.0) / scale
-            if limit.minimum is not None:
-                violation += np.maximum(limit.minimum - column, 0.0) / scale
-        return violation
 
     def _make_room(self, rows: int, genes: int) -> None:
         if rows <= len(self._violation):
@@ -131,8 +123,3 @@ def _grown(rows: npt.NDArray[T], size: int) -> npt.NDArray[T]:
     grown = np.zeros((size, *rows.shape[1:]), dtype=rows.dtype)
     grown[: len(rows)] = rows
     return grown
-
-
-def _scale(objective: Objective) -> float:
-    reach = objective.reach()
-    return max(reach.highest - reach.lowest, np.finfo(np.float64).tiny)

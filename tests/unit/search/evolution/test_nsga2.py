@@ -84,14 +84,6 @@ def test_two_runs_side_by_side_share_nothing() -> None:
     assert mixed == alone
 
 
-def test_a_generation_may_be_cut_short() -> None:
-    evolution = make()
-    for most, expected in ((7, 7), (50, 20), (1, 1), (20, 20)):
-        genomes = evolution.ask(most)
-        assert genomes.shape == (expected, 12)
-        evolution.tell(values_of(genomes), np.zeros(len(genomes)))
-
-
 @pytest.mark.parametrize("population", [2, 7, 20, 100])
 def test_a_small_space_is_asked_for_completely(population: int) -> None:
     n_choices = np.array([3, 2, 4, 2])
