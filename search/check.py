@@ -69,10 +69,10 @@ def _size_faults(spec: SearchSpec) -> Iterator[SpecError]:
         given = getattr(spec, name)
         if not least <= given <= most:
             yield SearchSizeError(name, given, f"must be from {least} to {most}.")
-    for name, (least, most) in _STOPS.items():
-        given = getattr(spec.stop, name)
-        if given is not None and not least <= given <= most:
-            yield SearchSizeError(f"stop.{name}", given, f"must be from {least} to {most}.")
+    for name, (lowest, highest) in _STOPS.items():
+        bound = getattr(spec.stop, name)
+        if bound is not None and not lowest <= bound <= highest:
+            yield SearchSizeError(f"stop.{name}", bound, f"must be from {lowest} to {highest}.")
     evaluations = spec.population * spec.generations
     if evaluations > MOST_EVALUATIONS:
         reason = f"makes {evaluations} evaluations with population {spec.population}; at most {MOST_EVALUATIONS} fit."

@@ -5,6 +5,8 @@ pymoo's NSGA-II is the reference that the tests compare it with; why it does not
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,8 @@ from search.space.base import Genomes
 
 _MATING_ROUNDS = 10
 _FEWEST_PAIRS = 8
-"""Fewer would cost a round of mating as much."""
+_SPARE = 1.3
+"""Children that repeat others are dropped; a second round of mating for the rest would cost as much as the first."""
 
 
 class Nsga2:
@@ -71,7 +74,7 @@ class Nsga2:
         bred: list[Genomes] = []
         missing = self._size
         for _ in range(_MATING_ROUNDS):
-            pairs = max(-(-missing // 2), _FEWEST_PAIRS)
+            pairs = max(math.ceil(_SPARE * missing / 2), _FEWEST_PAIRS)
             one, other = tournament(len(self._genomes), 2 * pairs, self._rng).reshape(2, pairs)
             children = crossover(self._genomes[one], self._genomes[other], self._rng)
             bred.append(self._unseen(mutation(children, self._n_choices, self._rng), missing))

@@ -21,7 +21,7 @@ def tournament(size: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.in
     """
     rounds = -(-2 * n // size)
     duels = np.concatenate([rng.permutation(size) for _ in range(rounds)])[: 2 * n].reshape(n, 2)
-    return duels.min(axis=1)
+    return np.asarray(duels.min(axis=1))
 
 
 def crossover(one: Genomes, other: Genomes, rng: np.random.Generator) -> Genomes:

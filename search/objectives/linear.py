@@ -39,7 +39,7 @@ def linear_cost(resources: SearchResources, column: Column) -> LinearCost | None
     Raises:
         MissingOperatorError: the latency table lacks operators of the space; names them all.
     """
-    if column.objective == "latency_ms" and column.device in resources.tables:
+    if column.objective == "latency_ms" and column.device is not None and not column.worst_of:
         return latency_cost(resources.space, resources.tables[column.device])
     if column.objective in _ATTRIBUTES:
         name, factor = _ATTRIBUTES[column.objective]

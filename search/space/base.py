@@ -7,7 +7,7 @@ space's own business, so that spaces whose genes are not layers (cells, precisio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -175,8 +175,8 @@ def _out_of_range(space: Space, gene: int) -> str:
 def genome_keys(genomes: Genomes) -> list[bytes]:
     """A key for each row of `(n, g)`, equal for equal rows and for no others of the same width."""
     rows = np.ascontiguousarray(genomes, dtype=np.int64)
-    keys: list[bytes] = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel().tolist()
-    return keys
+    keys = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    return cast("list[bytes]", keys.tolist())
 
 
 def one_hot(space: Space, genomes: Genomes) -> npt.NDArray[np.float64]:
