@@ -2,7 +2,8 @@
 
 PyTorch 2.13's CPU backward of strided and of 5x5 depthwise convolutions is 3 to 25 times slower in bfloat16 than in
 float32 (128 x 72 x 32 x 32, 5x5, stride 2: 107 against 4 ms for the input's gradient), while everything else is
-faster in bfloat16. So those gradients are computed in float32, and the rest stays in bfloat16.
+faster in bfloat16. So those gradients are computed in float32, and the rest stays in bfloat16. The weight's gradient
+is slow in either (25 to 50 ms); where a C compiler is at hand it is computed by `depthwise_kernel.py` in 4 to 10 ms.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from search.supernet.training.depthwise_kernel import KERNELS, weight_gradient
 
 _Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
@@ -32,6 +35,10 @@ class _MixedBackward(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wide = ctx.stride > 1
         by_input = _gradients(gradient, x, weight, ctx.stride, (True, False, False), wide)[0]
+        compiled = weight_gradient() if weight.shape[-1] in KERNELS and x.dtype == torch.bfloat16 else None
+        if compiled is not None:
+            by_bias = gradient.sum((0, 2, 3), dtype=torch.float32).to(x.dtype) if ctx.has_bias else None
+            return _like(by_input, x), _like(compiled(gradient, x, weight.shape[-1], ctx.stride), weight), by_bias, None
         wide = wide or weight.shape[-1] > 3
         _, by_weight, by_bias = _gradients(gradient, x, weight, ctx.stride, (False, True, ctx.has_bias), wide)
         return _like(by_input, x), _like(by_weight, weight), by_bias, None
