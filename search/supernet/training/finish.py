@@ -1,4 +1,4 @@
-"""From a finished training to a shipped artefact: `python -m search.supernet.training.finish --help`.
+"""From a finished training to an artefact that can be shipped, read back and checked.
 
 Evaluates random sub-networks on the validation images, writes the artefact, searches a front with it, and measures
 five networks of that front on the test images, for the card alone: the only use of the test images.
@@ -6,9 +6,9 @@ five networks of that front on the test images, for the card alone: the only use
 
 from __future__ import annotations
 
-import argparse
 import platform
-import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,88 +18,101 @@ import numpy as np
 
 from latency_tables import shipped_tables
 from search.engine import run_search
-from search.errors import CheckpointError, SearchError
+from search.errors import CheckpointError
 from search.front.spread import evenly_spread
-from search.predictor.error_predictor import ErrorPredictor
+from search.predictor.error_predictor import FEWEST_EVALUATIONS, ErrorPredictor
 from search.resources import SearchResources
-from search.space.base import Genomes, count_architectures, random_genomes
+from search.space.base import Genomes, count_architectures
 from search.space.chain import ChainSpace
-from search.space.load import load_named_space
+from search.space.sampling import spread_genomes
 from search.spec import SearchSpec
-from search.supernet.artefact import Evaluations, read_artefact, write_artefact
+from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact, write_artefact
 from search.supernet.evaluate import evaluate_onnx
 from search.supernet.onnx_export import export_onnx
-from search.supernet.training.dataset import Dataset, LabelledImages, read_dataset
+from search.supernet.training.dataset import LabelledImages, dataset_card
 from search.supernet.training.export import load_shared, shared_tensors
-from search.supernet.training.loop import Training
-from search.supernet.training.recipe import add_recipe, recipe_from
+from search.supernet.training.loop import Training, largest, smallest
 from search.supernet.training.walk import evaluate_subnets
 
 _FRONT_NETWORKS = 5
 _FRONT_DEVICE = "raspberry-pi-4"
 _EXPORTED = 10
 _THREADS = 2
+_FAMILY = 20
+"""Networks evaluated with the same first half: their common layers, the expensive ones, are computed once."""
+
+OnProgress = Callable[[float, float | None], None]
+"""Called with the fraction done and the seconds left, where known."""
 
 
-def main() -> int:
-    """Write the artefact; return the exit code."""
-    arguments = _parser().parse_args()
-    try:
-        space = load_named_space(arguments.space)
-        recipe = recipe_from(arguments)
-        dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
-        training = Training(space, dataset, recipe, arguments.folder)
-        _check_finished(training)
-        genomes = evaluation_genomes(space, arguments.networks, recipe.seed)
-        tensors = shared_tensors(training.supernet)
-        images = dataset.validation.take(np.arange(min(arguments.images, len(dataset.validation))))
-        evaluations = evaluate_subnets(load_shared(space, tensors), genomes, images, _print)
-        card = _card(training, dataset, evaluations, len(images))
-        card["note"] = arguments.note
-        write_artefact(arguments.out, tensors, evaluations, card)
-        card["exported_against_evaluated"] = _exported(space, arguments.out, images, evaluations)
-        card["front_on_test_images"] = _test_front(space, arguments.out, (images, dataset.test), evaluations)
-        write_artefact(arguments.out, tensors, evaluations, card)
-    except (SearchError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+def write_trained(
+    training: Training, out: Path, networks: int, images: int, note: str, on_progress: OnProgress
+) -> SupernetArtefact:
+    """Evaluate sub-networks on at most `images` validation images, write the artefact to `out`, and read it back.
+
+    Raises:
+        CheckpointError: the training has not ended.
+    """
+    _check_finished(training)
+    space, dataset = training.space, training.dataset
+    genomes = evaluation_genomes(space, networks, training.recipe.seed)
+    tensors = shared_tensors(training.supernet)
+    seen = dataset.validation.take(np.arange(min(images, len(dataset.validation))))
+    evaluations = evaluate_subnets(load_shared(space, tensors), genomes, seen, _timed(on_progress))
+    card = _card(training, evaluations, len(seen)) | {"note": note}
+    write_artefact(out, tensors, evaluations, card)
+    card["exported_against_evaluated"] = _exported(space, out, seen, evaluations)
+    if len(dataset.test) and len(genomes) >= FEWEST_EVALUATIONS:
+        card["front_on_test_images"] = _test_front(space, out, (seen, dataset.test), evaluations)
+    write_artefact(out, tensors, evaluations, card)
+    return read_artefact(out, space)
+
+
+def _timed(on_progress: OnProgress) -> Callable[[float], None]:
+    began = time.monotonic()
+
+    def report(fraction: float) -> None:
+        spent = time.monotonic() - began
+        on_progress(fraction, spent * (1 - fraction) / fraction if fraction > 0 else None)
+
+    return report
 
 
 def _check_finished(training: Training) -> None:
-    if training.step == 0:
-        raise CheckpointError(str(training.checkpoint), "there is none, so nothing to finish")
     if training.step < training.steps:
         reason = f"it is of step {training.step} of {training.steps}. Let the training go on to its end"
         raise CheckpointError(str(training.checkpoint), reason)
 
 
 def evaluation_genomes(space: ChainSpace, n: int, seed: int) -> Genomes:
-    """`n` distinct random genomes; all of a space that has no more."""
+    """`n` distinct genomes spread over the space's sizes, its ends included; all of a space that has no more.
+
+    They come in families of 20 with the same first half of their layers: so many parents were drawn, and every child
+    draws its second half anew.
+    """
     if count_architectures(space) <= n:
         grid = np.meshgrid(*(np.arange(choices) for choices in space.n_choices), indexing="ij")
         return np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int64)
     rng = np.random.default_rng([seed, 4])
-    distinct = random_genomes(space, 0, rng)
+    distinct = np.array([smallest(space).genome, largest(space).genome], dtype=np.int64)
+    half = len(space.n_choices) // 2
     while len(distinct) < n:
-        drawn = np.concatenate([distinct, random_genomes(space, 2 * n, rng)])
+        children = spread_genomes(space, 2 * n, rng)
+        children[:, :half] = np.repeat(children[::_FAMILY, :half], _FAMILY, axis=0)[: len(children)]
+        drawn = np.concatenate([distinct, children])
         distinct = drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])]
     return distinct[:n]
 
 
-def _card(training: Training, dataset: Dataset, evaluations: Evaluations, images: int) -> dict[str, Any]:
+def _card(training: Training, evaluations: Evaluations, images: int) -> dict[str, Any]:
+    dataset = training.dataset
     top1 = 1.0 - evaluations.error
     return {
         "space": training.space.name,
         "space_sha256": training.space.sha256,
         "classes": list(dataset.classes),
         "input": "float32 NCHW, RGB pixel values divided by 255",
-        "data": {
-            "archive": Path(dataset.source).name,
-            "training_images": len(dataset.train),
-            "validation_images": len(dataset.validation),
-            "test_images": len(dataset.test),
-        },
+        "data": dataset_card(dataset),
         "recipe": asdict(training.recipe),
         "steps": training.step,
         "trained_on": platform.processor() or platform.machine(),
@@ -155,25 +168,3 @@ def _test_front(
             }
         )
     return rows
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m search.supernet.training.finish", description=__doc__)
-    parser.add_argument("--space", default="fbnet-cifar10", help="name of a shipped space, or a space file (.json)")
-    parser.add_argument("--dataset", type=Path, required=True, help="the archive that was trained on")
-    parser.add_argument("--folder", type=Path, required=True, help="where the training's checkpoint is")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the artefact")
-    parser.add_argument("--networks", type=int, default=700, help="random sub-networks to evaluate")
-    parser.add_argument("--images", type=int, default=5000, help="validation images to evaluate them on, at most")
-    parser.add_argument("--note", default="", help="what a reader of the card must know besides")
-    add_recipe(parser)
-    return parser
-
-
-def _print(fraction: float) -> None:
-    sys.stdout.write(f"\revaluating sub-networks: {fraction:.1%}")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

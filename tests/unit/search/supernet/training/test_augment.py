@@ -30,7 +30,7 @@ def test_images_are_only_shifted_and_mirrored(n: int, size: int, seed: int) -> N
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (n, 3, size, size), dtype=np.uint8)
     before = images.copy()
-    augmented = augment(images, rng)
+    augmented = augment(images, rng.random(n) < 0.5, rng)
     assert (augmented.shape, augmented.dtype) == (images.shape, np.uint8)
     assert all(new.tobytes() in variants(old) for old, new in zip(images, augmented, strict=True))
     assert np.array_equal(images, before)
@@ -38,18 +38,27 @@ def test_images_are_only_shifted_and_mirrored(n: int, size: int, seed: int) -> N
 
 def test_every_shift_and_mirror_comes_up() -> None:
     image = np.random.default_rng(1).integers(1, 256, (3, 10, 10), dtype=np.uint8)
-    augmented = augment(np.broadcast_to(image, (4000, 3, 10, 10)), np.random.default_rng(2))
+    augmented = augment(np.broadcast_to(image, (4000, 3, 10, 10)), np.arange(4000) % 2 == 0, np.random.default_rng(2))
     assert {new.tobytes() for new in augmented} == variants(image)
 
 
 def test_images_of_a_batch_are_shifted_each_on_its_own() -> None:
     images = np.broadcast_to(np.random.default_rng(1).integers(0, 256, (3, 8, 8), dtype=np.uint8), (20, 3, 8, 8))
-    assert len({new.tobytes() for new in augment(images, np.random.default_rng(3))}) > 10
+    assert len({new.tobytes() for new in augment(images, np.zeros(20, dtype=bool), np.random.default_rng(3))}) > 10
+
+
+def test_only_the_images_named_are_mirrored() -> None:
+    image = np.tile(np.arange(12, dtype=np.uint8), (3, 12, 1)) + 1
+    images = np.broadcast_to(image, (40, 3, 12, 12))
+    mirrored = np.arange(40) < 15
+    rising = [bool((np.diff(row[row > 0].astype(int)) > 0).all()) for row in augment(
+        images, mirrored, np.random.default_rng(0))[:, 0, 6]]  # fmt: skip
+    assert rising == (~mirrored).tolist()
 
 
 def test_the_same_generator_gives_the_same_images() -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 3, 8, 8), dtype=np.uint8)
-    first, second, other = (augment(images, np.random.default_rng(seed)) for seed in (7, 7, 8))
+    first, second, other = (augment(images, np.zeros(9, dtype=bool), np.random.default_rng(seed)) for seed in (7, 7, 8))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 

@@ -10,10 +10,10 @@ import pytest
 
 from search.supernet.training.recipe import Recipe
 
-STEPS_PER_EPOCH = 40
+IMAGES = 10 * 96
 RECIPE = Recipe(warm_up_steps=20)
-FREEZE = RECIPE.frozen_from(STEPS_PER_EPOCH)
-RATES = [RECIPE.rate(step, STEPS_PER_EPOCH) for step in range(RECIPE.steps(STEPS_PER_EPOCH))]
+FREEZE = RECIPE.freeze_step(IMAGES)
+RATES = [RECIPE.rate(step, IMAGES) for step in range(RECIPE.steps(IMAGES))]
 
 
 def test_the_rate_warms_up_in_equal_steps() -> None:
@@ -37,12 +37,24 @@ def test_the_frozen_phase_goes_on_where_the_first_ends() -> None:
 def test_the_rate_ends_at_nothing_but_never_before_the_end() -> None:
     assert all(rate > 0 for rate in RATES)
     assert RATES[-1] < 0.01 * RECIPE.frozen_learning_rate
-    assert RECIPE.rate(len(RATES), STEPS_PER_EPOCH) == pytest.approx(0.0, abs=1e-12)
+    assert RECIPE.rate(len(RATES), IMAGES) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_without_a_frozen_phase_there_is_no_frozen_step() -> None:
-    recipe = Recipe(frozen_epochs=0)
-    assert recipe.steps(STEPS_PER_EPOCH) == recipe.frozen_from(STEPS_PER_EPOCH)
+def test_one_step_at_least_is_frozen() -> None:
+    recipe = Recipe(frozen_from=1.0)
+    assert recipe.freeze_step(IMAGES) == recipe.steps(IMAGES) - 1
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(0.5, 5), (1.26, 13), (0.001, 1), (20.0, 200)])
+def test_epochs_need_not_be_whole(epochs: float, steps: int) -> None:
+    assert Recipe(epochs=epochs).steps(IMAGES) == steps
+
+
+def test_shares_are_of_all_steps() -> None:
+    recipe = Recipe(largest_share=0.1, small_until=0.5, random_paths=3)
+    assert [recipe.paths(step, IMAGES) for step in (0, 19, 20, 199)] == [0, 0, 3, 3]
+    assert [recipe.image_size(step, IMAGES, 32) for step in (0, 99, 100, 199)] == [24, 24, 32, 32]
+    assert recipe.image_size(0, IMAGES, 30) % 2 == 0
 
 
 def test_the_numbers_of_a_recipe_can_be_written_to_a_card() -> None:

@@ -15,12 +15,12 @@ from search.errors import CheckpointError, DatasetError
 from search.space.chain import ChainSpace
 from search.supernet.training.checkpoint import write_checkpoint
 from search.supernet.training.dataset import LabelledImages
-from search.supernet.training.loop import StepReport, Training, largest
+from search.supernet.training.loop import StepReport, Training, largest, smallest
 from search.supernet.training.recipe import Recipe
 from tests.unit.search.supernet.training.training_world import bright_dataset
 
 RECIPE = Recipe(
-    largest_epochs=1, epochs=1, frozen_epochs=1, batch=10, random_paths=2, warm_up_steps=2, calibration_batches=3
+    epochs=3, largest_share=0.34, small_until=0.5, frozen_from=0.67, batch=10, warm_up_steps=2, calibration_batches=3
 )
 DATASET = bright_dataset(38)  # 3 steps an epoch, 8 images left over
 FREEZE, STEPS = 6, 9
@@ -34,7 +34,7 @@ def train(space: ChainSpace, folder: Path, stop_after: int | None = None) -> Tra
     """Train, writing a checkpoint after every step; stop in the middle of the step after `stop_after`."""
     folder.mkdir(exist_ok=True)
     training = Training(space, DATASET, RECIPE, folder)
-    step = training._train_step
+    step = training.train_step
 
     def stopping() -> tuple[float, float]:
         result = step()
@@ -42,7 +42,7 @@ def train(space: ChainSpace, folder: Path, stop_after: int | None = None) -> Tra
             raise Stopped
         return result
 
-    training._train_step = stopping
+    training.train_step = stopping
     training.run(lambda report: None, checkpoint_s=0.0)
     return training
 
@@ -76,7 +76,7 @@ def test_a_finished_training_does_nothing_more(
     training = Training(tiny, DATASET, RECIPE, whole[0])
     assert training.step == STEPS
     assert training.supernet.frozen_statistics
-    monkeypatch.setattr(training, "_train_step", lambda: pytest.fail("trained"))
+    monkeypatch.setattr(training, "train_step", lambda: pytest.fail("trained"))
     training.run(lambda report: pytest.fail("reported"))
     assert all(torch.equal(tensor, whole[1][name]) for name, tensor in load_file(training.checkpoint).items())
 
@@ -110,7 +110,7 @@ def test_a_training_leaves_global_random_state_alone(tmp_path: Path, tiny: Chain
 
 
 def test_it_learns_what_can_be_learned(tmp_path: Path, tiny: ChainSpace) -> None:
-    recipe = replace(RECIPE, largest_epochs=2, epochs=6, batch=20, warm_up_steps=5, random_paths=1)
+    recipe = replace(RECIPE, epochs=9, largest_share=0.22, batch=20, warm_up_steps=5, random_paths=1, frozen_from=0.9, small_until=0.0, label_smoothing=0.0)
     training = Training(tiny, bright_dataset(200), recipe, tmp_path)
     reports: list[StepReport] = []
     training.run(reports.append)
@@ -120,6 +120,7 @@ def test_it_learns_what_can_be_learned(tmp_path: Path, tiny: ChainSpace) -> None
     assert losses[0] < 0.75 * np.log(10)
     assert reports[0].accuracy > 0.3
     assert reports[0].images_per_s > 0
+    assert reports[0].seconds_left > 0
     assert validation_loss(training) < 0.75 * np.log(10)
 
 
@@ -176,7 +177,7 @@ def test_a_checkpoint_of_another_space_stops_a_training(
         Training(fbnet, DATASET, RECIPE, whole[0])
 
 
-@pytest.mark.parametrize(("name", "value"), [("epochs", 2), ("learning_rate", 0.1), ("seed", 1)])
+@pytest.mark.parametrize(("name", "value"), [("epochs", 2.0), ("learning_rate", 0.1), ("seed", 1)])
 def test_a_training_does_not_go_on_with_another_recipe(
     tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]], name: str, value: float
 ) -> None:
@@ -208,3 +209,56 @@ def test_less_than_one_batch_is_refused(tmp_path: Path, tiny: ChainSpace) -> Non
     Training(tiny, DATASET, replace(RECIPE, batch=38), tmp_path)
     with pytest.raises(DatasetError, match="38 training images, one batch needs 39"):
         Training(tiny, DATASET, replace(RECIPE, batch=39), tmp_path)
+
+
+def test_images_are_small_at_first_and_whole_later(tmp_path: Path, tiny: ChainSpace) -> None:
+    training = Training(tiny, DATASET, RECIPE, tmp_path)
+    assert [training._batch(step)[0].shape[-1] for step in range(STEPS)] == [24] * 4 + [32] * 5
+
+
+def test_an_image_is_mirrored_in_every_second_epoch(tmp_path: Path, tiny: ChainSpace) -> None:
+    ramp = np.broadcast_to(np.arange(32, dtype=np.uint8) * 8, (38, 3, 32, 32))
+    training = Training(tiny, replace(DATASET, train=LabelledImages(ramp, np.arange(38) % 10)), RECIPE, tmp_path)
+    training.recipe = replace(RECIPE, small_until=0.0)
+    sides: dict[int, list[bool]] = {}
+    for step in range(STEPS):
+        order = np.random.default_rng([RECIPE.seed, 2, step // 3]).permutation(38)[step % 3 * 10 :][:10]
+        images = training._batch(step)[0][:, 0, 16].numpy()
+        for row, line in zip(order.tolist(), images, strict=True):
+            sides.setdefault(row, []).append(bool(line[8] > line[24]))
+    seen_thrice = [found for found in sides.values() if len(found) == 3]
+    assert seen_thrice
+    assert all(found[0] == found[2] != found[1] for found in seen_thrice)
+    assert len({found[0] for found in seen_thrice}) == 2
+
+
+def test_a_training_can_start_from_another_ones_weights(
+    tmp_path: Path, tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]]
+) -> None:
+    started = Training(tiny, DATASET, RECIPE, tmp_path, whole[0] / "checkpoint.safetensors")
+    assert started.step == 0
+    assert not started.optimizer.state
+    assert torch.equal(started.supernet.position("stem").weights["stem"], whole[1]["positions.stem.weights.stem"])
+
+
+def test_a_checkpoint_of_its_own_goes_before_the_weights_to_start_from(
+    tmp_path: Path, tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]]
+) -> None:
+    with pytest.raises(Stopped):
+        train(tiny, tmp_path, 2)
+    resumed = Training(tiny, DATASET, RECIPE, tmp_path, whole[0] / "checkpoint.safetensors")
+    assert resumed.step == 2
+    assert not torch.equal(resumed.supernet.position("stem").weights["stem"], whole[1]["positions.stem.weights.stem"])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_both_precisions_train(tmp_path: Path, tiny: ChainSpace, precision: str) -> None:
+    training = Training(tiny, DATASET, replace(RECIPE, precision=precision), tmp_path)
+    loss, _ = training.train_step()
+    assert 0 < loss < 10
+
+
+def test_smallest_and_largest_are_the_ends_of_the_space(tiny: ChainSpace, fbnet: ChainSpace) -> None:
+    for space in (tiny, fbnet):
+        macs = space.tabulate(lambda block: block.macs)
+        assert (smallest(space).macs, largest(space).macs) == (macs.lowest_total(), macs.highest_total())

@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from search import load_space, random_genomes
 from search.supernet.training.finish import evaluation_genomes
-from search.supernet.training.loop import to_input
-from search.supernet.training.walk import evaluate_subnets
+from search.supernet.training.loop import largest, smallest, to_input
+from search.supernet.training.statistics import measure_statistics
+from search.supernet.training.walk import evaluate_subnets, recalibrate
 from tests.unit.search.supernet.training.training_world import bright_images, randomised
 
 
@@ -79,3 +80,35 @@ def test_a_large_space_is_sampled_without_repeats() -> None:
 def test_a_space_slightly_larger_than_the_sample_gives_all_that_is_asked(n: int) -> None:
     genomes = evaluation_genomes(load_space("tiny-cifar10"), n, 0)
     assert len(np.unique(genomes, axis=0)) == len(genomes) == n
+
+
+def test_families_share_their_first_half_and_the_ends_are_there() -> None:
+    space = load_space("fbnet-cifar10")
+    genomes = evaluation_genomes(space, 400, 0)
+    halves = np.unique(genomes[2:, : len(space.n_choices) // 2], axis=0)
+    assert len(halves) <= 25
+    assert genomes[:2].tolist() == [list(smallest(space).genome), list(largest(space).genome)]
+
+
+def test_recalibrated_networks_have_the_statistics_of_their_own_activations() -> None:
+    net = randomised(load_space("tiny-cifar10"), seed=3)
+    genomes = random_genomes(net.space, 6, np.random.default_rng(2))
+    images, calibration = bright_images(40, 8), to_input(torch.from_numpy(bright_images(50, 9).images))
+    kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    found = evaluate_subnets(net, genomes, images, statistics=recalibrate(net, genomes, calibration))
+    for row, genome in enumerate(genomes):
+        net.load_state_dict(kept)
+        measure_statistics(net, [(calibration, net.space.architecture(genome))])
+        net.frozen_statistics = True
+        error, cross_entropy = one_by_one(net, [genome], images)
+        assert found.cross_entropy[row] == pytest.approx(cross_entropy[0], rel=0.02)
+        assert abs(found.error[row] - error[0]) <= 0.051
+    assert len(set(found.cross_entropy.tolist())) > 1
+
+
+def test_recalibration_leaves_the_supernets_own_statistics_alone() -> None:
+    net = randomised(load_space("tiny-cifar10"), seed=4)
+    kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    genomes = random_genomes(net.space, 3, np.random.default_rng(2))
+    recalibrate(net, genomes, to_input(torch.from_numpy(bright_images(20, 9).images)))
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in net.state_dict().items())
