@@ -1,10 +1,14 @@
 """The search engine: spaces, supernets, predictors, objectives, evolution, fronts. No HTTP, no SQL, no clock."""
 
-from search.check import check_spec, reachable_ranges
+from search.check import MOST_MEASURED, check_spec, reachable_ranges
+from search.datasets.labelled import Dataset, LabelledImages, dataset_card
+from search.datasets.pixels import ImageFit
+from search.datasets.read import read_dataset
 from search.engine import GenerationReport, run_search
 from search.errors import (
     ArtefactError,
     ChoiceError,
+    DatasetError,
     GenomeError,
     JointLimitsError,
     LimitError,
@@ -45,6 +49,7 @@ from search.supernet.evaluate import Evaluation, evaluate_onnx
 from search.supernet.onnx_export import export_onnx
 
 __all__ = [
+    "MOST_MEASURED",
     "OBJECTIVES",
     "Agreement",
     "Architecture",
@@ -54,6 +59,8 @@ __all__ = [
     "ChoiceError",
     "Cloud",
     "ErrorMeasure",
+    "Dataset",
+    "DatasetError",
     "ErrorPredictor",
     "Evaluation",
     "Evaluations",
@@ -62,6 +69,8 @@ __all__ = [
     "Genomes",
     "GenomeError",
     "JointLimitsError",
+    "ImageFit",
+    "LabelledImages",
     "LatencyEstimate",
     "LatencySource",
     "Limit",
@@ -94,6 +103,7 @@ __all__ = [
     "UnknownSpaceError",
     "check_spec",
     "count_architectures",
+    "dataset_card",
     "evaluate_onnx",
     "evenly_spread",
     "export_onnx",
@@ -109,6 +119,7 @@ __all__ = [
     "reachable_ranges",
     "read_artefact",
     "read_chain_space",
+    "read_dataset",
     "read_tabular_space",
     "remeasured_front",
     "run_search",
