@@ -1,6 +1,8 @@
-"""The search: its time, its front against random search, and the true front of a small space.
+"""The search: its time, its front against random search, and the true front of a small space; or on a table.
 
 OPENBLAS_NUM_THREADS=1 python -m benchmarks.search [--seeds 10] [--json OUT]
+OPENBLAS_NUM_THREADS=1 python -m benchmarks.search --table FILE.npz --error KEY --cost KEY [--budgets 50,100,200]
+    [--seeds 10] [--methods ours,random,nsga2,tpe,optuna-nsga2,gp] [--json OUT] [--plot OUT.png]
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 import numpy as np
 
 import search
+from benchmarks.tabular import Contest, compare, write
+from benchmarks.tabular_methods import METHODS
 from latency_tables import OperatorKey, shipped_tables
 from search import (
     ErrorPredictor,
@@ -25,6 +29,7 @@ from search import (
     SearchResources,
     SearchSpec,
     Space,
+    TabularFileError,
     load_space,
     random_genomes,
     reachable_ranges,
@@ -160,12 +165,61 @@ def small_space(seeds: int) -> dict[str, Any]:
     return {"errors": basis, "latency": "made up by a formula", "front": len(expected), "exact": sum(found)}
 
 
-def main() -> int:
-    """Print the figures; 1 when one is missed."""
+def on_a_table(arguments: argparse.Namespace) -> int:
+    """Compare methods on a published table; 1 when the table cannot be used."""
+    contest = Contest(
+        arguments.table, arguments.error, arguments.cost, arguments.budgets, arguments.seeds, arguments.methods
+    )
+    try:
+        rows = compare(contest, arguments.plot)
+    except TabularFileError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if arguments.json:
+        write(rows, arguments.json)
+    return 0
+
+
+def parse(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; SystemExit with a message when it is wrong."""
     parser = argparse.ArgumentParser(description="Time and quality of the search.")
-    parser.add_argument("--seeds", type=int, default=10, help="searches of each kind")
+    parser.add_argument("--seeds", type=_positive, default=10, help="searches of each kind")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
-    arguments = parser.parse_args()
+    table = parser.add_argument_group("on a published table")
+    table.add_argument("--table", type=Path, help=".npz with genes, n_choices and columns; then only this is run")
+    table.add_argument("--error", help="key of the error, percent or fraction")
+    table.add_argument("--cost", help="key of the cost")
+    table.add_argument("--budgets", type=_positives, default=(50, 100, 200), help="evaluations, separated by commas")
+    table.add_argument("--methods", type=_methods, default=tuple(METHODS), help=f"of {', '.join(METHODS)}")
+    table.add_argument("--plot", type=Path, help="draw the methods here, a .png")
+    arguments = parser.parse_args(given)
+    if arguments.table is not None and not (arguments.error and arguments.cost):
+        parser.error("--table needs --error and --cost")
+    return arguments
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+    return int(text)
+
+
+def _positives(text: str) -> tuple[int, ...]:
+    return tuple(_positive(part.strip()) for part in text.split(","))
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if unknown := [name for name in names if name not in METHODS]:
+        raise argparse.ArgumentTypeError(f"no method {unknown[0]!r}; there are {', '.join(METHODS)}")
+    return names
+
+
+def main() -> int:
+    """Print the figures; 1 when one is missed, or a table cannot be used."""
+    arguments = parse()
+    if arguments.table is not None:
+        return on_a_table(arguments)
     large, small = against_random(arguments.seeds), small_space(arguments.seeds)
     print(f"{LARGE.space}, {LARGE.population} x {LARGE.generations}, {', '.join(LARGE.devices)}; {large['errors']}")
     print(f"predictor fitted in {large['predictor_seconds']:.1f} s")
