@@ -12,7 +12,7 @@ import numpy as np
 
 from search.datasets.faults import Faults
 from search.datasets.names import Parts
-from search.datasets.pixels import Fit, Pixels, fit_pixels
+from search.datasets.pixels import ImageFit, Pixels, fit_pixels
 
 _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
@@ -42,7 +42,7 @@ PICKLE_FAULT = (
 )
 
 
-def read_records(files: dict[Parts, bytes], fit: Fit, faults: Faults) -> Labelled:
+def read_records(files: dict[Parts, bytes], fit: ImageFit, faults: Faults) -> Labelled:
     """Class and pixels of each image by split, batches in the order of their names.
 
     What is wrong is added to `faults`.
@@ -65,7 +65,7 @@ def read_records(files: dict[Parts, bytes], fit: Fit, faults: Faults) -> Labelle
 
 
 def _records(
-    parts: Parts, content: bytes, label_bytes: int, classes: list[str], fit: Fit, faults: Faults
+    parts: Parts, content: bytes, label_bytes: int, classes: list[str], fit: ImageFit, faults: Faults
 ) -> list[tuple[str, Pixels]]:
     size = label_bytes + _PIXELS
     if not content or len(content) % size:

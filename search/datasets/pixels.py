@@ -46,7 +46,7 @@ class ImageFaultError(Exception):
 
 
 @dataclass(frozen=True)
-class Fit:
+class ImageFit:
     """How the images of a dataset must look.
 
     Attributes:
@@ -65,7 +65,7 @@ class Fit:
         return 3 if self.shape is None else self.shape[0]
 
 
-def decode(content: bytes, fit: Fit) -> Pixels:
+def decode(content: bytes, fit: ImageFit) -> Pixels:
     """The pixels of an image file; of another size than `fit.shape` where the image is and `fit.resize` is not set.
 
     Raises:
@@ -81,7 +81,7 @@ def decode(content: bytes, fit: Fit) -> Pixels:
         raise ImageFaultError(f"is no image that can be read: {_words(error)}") from error
 
 
-def fit_pixels(pixels: Pixels, fit: Fit) -> Pixels:
+def fit_pixels(pixels: Pixels, fit: ImageFit) -> Pixels:
     """RGB pixels `(3, h, w)` in the channels of `fit`, resized where it says so."""
     if fit.channels == len(pixels) and (not fit.resize or pixels.shape == fit.shape):
         return pixels
@@ -94,7 +94,7 @@ def _words(error: BaseException) -> str:
     return "not a known format" if "cannot identify" in first else first[:100]
 
 
-def _fitted(image: Image.Image, fit: Fit) -> Pixels:
+def _fitted(image: Image.Image, fit: ImageFit) -> Pixels:
     mode = _MODES[fit.channels]
     if fit.resize and fit.shape is not None:
         # JPEG can be decoded at an eighth of its size: photographs take a tenth of the time.

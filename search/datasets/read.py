@@ -22,7 +22,7 @@ from search.datasets.forward import ArchiveLimitError
 from search.datasets.labelled import Dataset, Draw, LabelledImages
 from search.datasets.layout import Row, has_split, sort_rows
 from search.datasets.names import Parts, is_image, shown
-from search.datasets.pixels import Fit, ImageFaultError, Pixels, decode
+from search.datasets.pixels import ImageFaultError, ImageFit, Pixels, decode
 from search.datasets.sources import Entry, entries
 from search.errors import DatasetError
 
@@ -45,7 +45,7 @@ _Splits = dict[str, list[tuple[str, Pixels]]]
 
 
 def read_dataset(
-    path: Path, *, held_out: float, seed: int, fit: Fit | None = None, on_progress: Progress | None = None
+    path: Path, *, held_out: float, seed: int, fit: ImageFit | None = None, on_progress: Progress | None = None
 ) -> Dataset:
     """Read a folder, a tar archive (plain, gz, bz2, xz), a zip archive or a binary CIFAR archive.
 
@@ -56,7 +56,7 @@ def read_dataset(
         DatasetError: it is not there, damaged, or does not serve; with everything that is wrong with it.
     """
     faults = Faults(str(path))
-    fit = fit or Fit()
+    fit = fit or ImageFit()
     if fit.channels not in {1, 3}:
         raise faults.fatal(f"images have 1 or 3 channels, and {fit.channels} are asked for")
     contents = _Contents(fit, faults)
@@ -83,7 +83,7 @@ def read_dataset(
 class _Contents:
     """What was found so far: images, folders, the files of a CIFAR archive, and others."""
 
-    def __init__(self, fit: Fit, faults: Faults) -> None:
+    def __init__(self, fit: ImageFit, faults: Faults) -> None:
         self._fit, self._faults = fit, faults
         self._rows: list[Row] = []
         self._folders: list[Parts] = []
@@ -142,7 +142,7 @@ class _Contents:
         return splits
 
 
-def _check_shapes(images: list[Pixels], fit: Fit, faults: Faults) -> None:
+def _check_shapes(images: list[Pixels], fit: ImageFit, faults: Faults) -> None:
     sizes = Counter(pixels.shape for pixels in images)
     if not sizes or set(sizes) == {fit.shape}:
         return
