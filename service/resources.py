@@ -33,7 +33,6 @@ from service.table_shelf import TableShelf
 
 _LOG = logging.getLogger("lutnas.tables")
 _SHIPPED = Path(search.__file__).parent / "pretrained"
-_PREDICTOR_SEED = 0
 
 
 def load_catalogue(tables_dir: Path, pretrained: Path | None = None) -> Catalogue:
@@ -100,7 +99,9 @@ def _supernet(
         return None
     artefact = read_artefact(directory, space)
     measured = artefact.evaluations
-    predictor = ErrorPredictor.fit(space, measured.genomes, measured.error, _PREDICTOR_SEED, hyperparameters)
+    predictor = ErrorPredictor.fit(
+        space, measured.genomes, measured.error, hyperparameters, cross_entropy=measured.cross_entropy
+    )
     found = tuple(predictor.hyperparameters.tolist())
     return Supernet(artefact.card, artefact.sha256, predictor, found, partial(export_onnx, artefact))
 

@@ -1,59 +1,79 @@
-"""Genomes -> numbers for the kernel: one-hot genes, and a few summaries of the whole network."""
+"""Genomes -> numbers for the kernel, chosen by what the space is.
+
+- A chain of blocks: `gene_encoding.py`, numbers of the blocks' operators, costs of the blocks.
+- A published table: the same with numbers read from the names of its choices and its columns `macs` and `params`.
+- A table or space whose genes are edges of a graph (`0->1`): `cell_encoding.py`.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from search.predictor.kernel import Encoded, Floats
-from search.space.base import GenomeCost, Genomes, Space, one_hot
-from search.space.blocks.base import Block
+from search.predictor.cell_encoding import cell_encoding
+from search.predictor.costs import known_costs
+from search.predictor.covariance import Encoded, Floats
+from search.predictor.gene_encoding import gene_encoding
+from search.space.base import GeneSpace, Genomes, random_genomes
+from search.space.tabular import TabularSpace
+
+_SAMPLE = 4000
+Prior = Callable[[Genomes], Floats]
+"""A cheap score of any genome of the space, `(n,)`, finite: anything that goes up or down with the error."""
 
 
-def _log_macs(block: Block) -> float:
-    return math.log1p(block.macs)
+class Columns(Protocol):
+    """One way to describe genomes of a space."""
 
+    @property
+    def membership(self) -> Floats: ...
 
-def _is_computing(block: Block) -> float:
-    return 0.0 if block.operator_key is None else 1.0
+    def columns(self, genomes: Genomes) -> Floats: ...
+
+    def summaries(self, genomes: Genomes) -> Floats: ...
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How genomes of one space are encoded.
+    """How genomes of one space are encoded; summaries are centred and scaled over the space, the prior's score last.
 
-    The summaries are log macs, log params, log peak activation bytes, the number of blocks that compute something, and
-    the sum of the blocks' log macs (a chain is as strong as the product of its links), each centred and scaled over
-    the training genomes.
+    Columns are divided by the root of their number, so that their kernels start with variance about 1.
     """
 
-    space: Space
-    costs: tuple[GenomeCost, ...]
+    described: Columns
+    prior: Prior | None
     centre: Floats
     spread: Floats
 
     def __call__(self, genomes: Genomes) -> Encoded:
-        return Encoded(one_hot(self.space, genomes), (_summaries(self.costs, genomes) - self.centre) / self.spread)
+        columns = self.described.columns(genomes) / np.sqrt(len(self.membership))
+        return Encoded(columns, (self._summaries(genomes) - self.centre) / self.spread)
 
     @property
-    def gene_of_column(self) -> npt.NDArray[np.int64]:
-        """For each one-hot column its gene, `(d,)`."""
-        return np.repeat(np.arange(len(self.space.n_choices)), self.space.n_choices)
+    def membership(self) -> Floats:
+        """For each column the groups it belongs to, see `covariance.Kernel`."""
+        return self.described.membership
+
+    def _summaries(self, genomes: Genomes) -> Floats:
+        summaries = self.described.summaries(genomes)
+        return summaries if self.prior is None else np.column_stack([summaries, self.prior(genomes)])
 
 
-def fit_encoding(space: Space, genomes: Genomes) -> Encoding:
-    """The encoding whose summaries are standardised over these genomes."""
-    tabulated = [lambda block: block.macs, lambda block: block.params, lambda block: block.peak_activation_bytes]
-    costs = tuple(space.tabulate(cost) for cost in (*tabulated, _is_computing, _log_macs))
-    summaries = _summaries(costs, genomes)
-    spread = summaries.std(axis=0)
-    return Encoding(space, costs, summaries.mean(axis=0), np.where(spread > 0, spread, 1.0))
+def fit_encoding(space: GeneSpace, prior: Prior | None = None) -> Encoding:
+    """The encoding of a space, standardised over all of a table or 4,000 random genomes, not over the labelled ones."""
+    sample = _sample(space)
+    described = cell_encoding(space, sample) or gene_encoding(space, known_costs(space))
+    raw = Encoding(described, prior, np.zeros(1), np.ones(1))(sample).summaries
+    spread = raw.std(axis=0)
+    return Encoding(described, prior, raw.mean(axis=0), np.where(spread > 1e-12, spread, 1.0))
 
 
-def _summaries(costs: tuple[GenomeCost, ...], genomes: Genomes) -> Floats:
-    macs, params, peak, depth, log_macs = costs
-    sizes = [np.log(macs.total(genomes)), np.log(params.total(genomes)), np.log(peak.largest(genomes))]
-    return np.column_stack([*sizes, depth.total(genomes), log_macs.total(genomes)])
+def _sample(space: GeneSpace) -> Genomes:
+    rng = np.random.default_rng(0)
+    if isinstance(space, TabularSpace):
+        rows = rng.permutation(len(space))[:_SAMPLE]
+        return space.genomes[rows]
+    return random_genomes(space, _SAMPLE, rng)

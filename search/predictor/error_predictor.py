@@ -1,4 +1,4 @@
-"""ErrorPredictor: genome -> expected error with a 90 % interval, fitted on a supernet's evaluated sub-networks.
+"""ErrorPredictor: genome -> expected error with a 90 % interval, fitted on evaluated networks of a space.
 
 Fitted when the service starts (seconds; nothing is stored), asked by `search.objectives.error` and by `score`.
 """
@@ -12,111 +12,108 @@ import numpy.typing as npt
 
 from search.errors import PredictorError
 from search.predictor.base import Prediction
-from search.predictor.encoding import Encoding, fit_encoding
-from search.predictor.gaussian_process import GaussianProcess, condition, fit_hyperparameters
-from search.predictor.kernel import Encoded, Floats, Hyperparameters, Kernel
-from search.space.base import Genomes, Space, check_genomes
+from search.predictor.covariance import Encoded, Floats, Kernel
+from search.predictor.draws import draw
+from search.predictor.encoding import Encoding, Prior, fit_encoding
+from search.predictor.posterior import Posterior, Shape, fit_shape, posterior_of
+from search.predictor.warp import Warp, fit_warp
+from search.space.base import GeneSpace, Genomes, check_genomes
 
-FEWEST_EVALUATIONS = 20
+FEWEST_EVALUATIONS = 10
 _CHUNK = 2048
-_COVERAGE = 0.9
-_FOLDS = 3
-_MOST_FOR_HYPERPARAMETERS = 400
-"""More rows refine the hyperparameters little and cost their cube; the posterior uses all of them."""
-_SMALLEST_ERROR = 1e-4
 
 
 @dataclass(frozen=True)
 class ErrorPredictor:
-    """A Gaussian process on the log odds of the error.
+    """A Gaussian process on warped errors.
 
     The interval is the process's own, widened or narrowed by one factor so that it covers 90 % of the training
-    evaluations when each is left out. It speaks of an evaluation on the same images, their sampling noise included.
+    evaluations that were left out when it was fitted. It speaks of an evaluation on the same images, their sampling
+    noise included.
     """
 
     encoding: Encoding
-    process: GaussianProcess
-    centre: float
-    spread: float
-    widening: float
+    posterior: Posterior
+    warp: Warp
+    shape: Shape
 
     @classmethod
     def fit(
         cls,
-        space: Space,
+        space: GeneSpace,
         genomes: npt.ArrayLike,
         errors: npt.ArrayLike,
-        seed: int = 0,
         hyperparameters: Floats | None = None,
+        prior: Prior | None = None,
+        cross_entropy: npt.ArrayLike | None = None,
     ) -> ErrorPredictor:
         """Fit on genomes `(n, g)` and their errors `(n,)`; the same input gives the same predictor on one machine.
 
-        `seed` shuffles the rows into three folds. `hyperparameters` of an earlier fit on the same evaluations save
-        nearly all of the time: a search's own process takes them from the server.
+        Args:
+            space: of these genomes; a table has its known costs, a chain those of its blocks.
+            genomes: distinct or not, `(n, g)`.
+            errors: fractions, `(n,)`.
+            hyperparameters: of an earlier fit on the same or fewer evaluations; they save nearly all of the time.
+                Those of another kind of fit are passed over.
+            prior: a cheap score of every genome, for example a supernet's cross-entropy. How much it says is learnt.
+            cross_entropy: of the same evaluations in nats, `(n,)`: less noisy than the error, and followed by it.
 
         Raises:
-            PredictorError: fewer than 20 evaluations, lengths that differ, or an error that is not in [0, 1].
+            PredictorError: fewer than 10 evaluations, lengths that differ, an error that is not in [0, 1], a
+                cross-entropy that is not above 0, or a score that is not finite.
             GenomeError: a genome that is not of the space.
         """
         checked = check_genomes(space, np.asarray(genomes))
-        log_odds = _to_log_odds(_check_errors(np.asarray(errors, dtype=np.float64), len(checked)))
-        encoding = fit_encoding(space, checked)
+        values = _check_errors(np.asarray(errors, dtype=np.float64), len(checked))
+        encoding = fit_encoding(space, prior)
         encoded = encoding(checked)
-        centre, spread = float(log_odds.mean()), float(log_odds.std()) or 1.0
-        targets = (log_odds - centre) / spread
-        order = np.random.default_rng(seed).permutation(len(targets))
-        if hyperparameters is None:
-            hyperparameters = _average_over_folds(encoded, targets, encoding.gene_of_column, order).to_vector()
-        chosen = Hyperparameters.from_vector(hyperparameters, int(encoding.gene_of_column.max()) + 1)
-        process = condition(Kernel(chosen, encoding.gene_of_column), encoded, targets)
-        return cls(encoding, process, centre, spread, _widening(process.left_out_scores()))
+        warp = fit_warp(values)
+        targets, proxy = warp.forward(values), None
+        if cross_entropy is not None:
+            proxy = _standardised(_check_cross_entropy(np.asarray(cross_entropy, dtype=np.float64), len(checked)))
+        shape = _known_shape(encoding, encoded, hyperparameters)
+        if shape is None:
+            shape = fit_shape(encoded, targets, proxy, encoding.membership)
+        posterior = posterior_of(Kernel(shape.hyperparameters, encoding.membership), encoded, targets, proxy)
+        return cls(encoding, posterior, warp, shape)
 
     @property
     def hyperparameters(self) -> Floats:
-        """Logarithms of the fitted hyperparameters, in the order of `kernel.Hyperparameters`."""
-        return self.process.kernel.hyperparameters.to_vector()
+        """What `fit` takes back: logarithms, in the order of `posterior.Shape`."""
+        return self.shape.to_vector()
 
     def mean(self, genomes: Genomes) -> Floats:
         """Expected error only, `(n,)`: the cheap form that a search asks for every candidate."""
-        parts = [self.process.mean(self.encoding(part)) for part in _chunks(genomes)]
-        return self._to_error(np.concatenate(parts))
+        parts = [self.posterior.mean(self.encoding(part)) for part in _chunks(genomes)]
+        return self.warp.inverse(np.concatenate(parts))
 
     def predict(self, genomes: Genomes) -> Prediction:
         """Expected error with its 90 % interval."""
         parts = [
-            (self.process.mean(part), self.process.deviation(part)) for part in map(self.encoding, _chunks(genomes))
+            (self.posterior.mean(part), self.posterior.deviation(part)) for part in map(self.encoding, _chunks(genomes))
         ]
         mean, deviation = np.concatenate(parts, axis=1)
-        half = self.widening * deviation
-        return Prediction(self._to_error(mean), self._to_error(mean - half), self._to_error(mean + half))
+        half = self.shape.widening * deviation
+        return Prediction(*(self.warp.inverse(targets) for targets in (mean, mean - half, mean + half)))
 
-    def _to_error(self, standardised: Floats) -> Floats:
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.centre + self.spread * standardised))))
+    def sample(self, genomes: Genomes, count: int, rng: np.random.Generator) -> Floats:
+        """Errors of all these genomes under functions drawn from the posterior, without noise: `(count, n)`."""
+        drawn = draw(self.posterior, count, rng)
+        parts = [drawn(self.encoding(part)) for part in _chunks(genomes)]
+        return self.warp.inverse(np.concatenate(parts, axis=1))
 
 
-def _average_over_folds(
-    encoded: Encoded, targets: Floats, gene_of_column: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
-) -> Hyperparameters:
-    """The mean logarithm of hyperparameters fitted three times, each without a third of the rows.
-
-    One fit to all rows follows their noise: its leave-one-out intervals came out too narrow for new genomes.
-    """
-    fitted = []
-    for fold in range(_FOLDS):
-        others = np.concatenate([part for place, part in enumerate(np.array_split(order, _FOLDS)) if place != fold])
-        rows = np.sort(others[:_MOST_FOR_HYPERPARAMETERS])
-        fitted.append(fit_hyperparameters(encoded[rows], targets[rows], gene_of_column).to_vector())
-    return Hyperparameters.from_vector(np.mean(fitted, axis=0), int(gene_of_column.max()) + 1)
+def _known_shape(encoding: Encoding, encoded: Encoded, known: Floats | None) -> Shape | None:
+    """What an earlier fit learnt, if it was one of this kind."""
+    groups, summaries = encoding.membership.shape[1], encoded.summaries.shape[1]
+    if known is None or np.shape(known) != (2 * groups + 2 * summaries + 4,) or not np.isfinite(known).all():
+        return None
+    return Shape.from_vector(np.asarray(known, dtype=np.float64), groups)
 
 
 def _chunks(genomes: Genomes) -> list[Genomes]:
     """At most 2,048 rows at a time, to bound memory; one empty chunk for no rows."""
     return [genomes[start : start + _CHUNK] for start in range(0, max(len(genomes), 1), _CHUNK)]
-
-
-def _to_log_odds(errors: Floats) -> Floats:
-    clipped = np.clip(errors, _SMALLEST_ERROR, 1 - _SMALLEST_ERROR)
-    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _check_errors(errors: Floats, n: int) -> Floats:
@@ -130,10 +127,15 @@ def _check_errors(errors: Floats, n: int) -> Floats:
     return errors
 
 
-def _widening(scores: Floats) -> float:
-    """The factor on a deviation that covers 90 % of left-out rows, with the finite-sample step of conformal prediction.
+def _check_cross_entropy(values: Floats, n: int) -> Floats:
+    if values.shape != (n,):
+        raise PredictorError(f"{n} genomes need {n} cross-entropies, not an array of shape {values.shape}")
+    wrong = np.flatnonzero(~((values > 0) & np.isfinite(values)))
+    if wrong.size:
+        raise PredictorError(f"evaluation {wrong[0]} has cross-entropy {values[wrong[0]]}; it is above 0 and finite")
+    return values
 
-    Vovk, Gammerman and Shafer 2005; split conformal form in Lei et al. 2018.
-    """
-    rank = min(int(np.ceil(_COVERAGE * (len(scores) + 1))), len(scores))
-    return float(np.sort(scores)[rank - 1])
+
+def _standardised(cross_entropy: Floats) -> Floats:
+    logarithm = np.log(cross_entropy)
+    return np.asarray((logarithm - logarithm.mean()) / (float(logarithm.std()) or 1.0))

@@ -52,20 +52,11 @@ class GenomeCost(TotalCost, Protocol):
         """The largest `largest` of any architecture of the space."""
 
 
-class Space(Protocol):
-    """A named set of architectures behind integer genomes."""
+class GeneSpace(Protocol):
+    """What a genome's integers are called: all that a predictor needs, and all that a published table has."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def description(self) -> str: ...
-
-    @property
-    def input_shape(self) -> Shape: ...
-
-    @property
-    def classes(self) -> int: ...
 
     @property
     def n_choices(self) -> npt.NDArray[np.int64]:
@@ -77,6 +68,19 @@ class Space(Protocol):
     @property
     def choice_names(self) -> tuple[tuple[str, ...], ...]:
         """For each gene the label of each choice."""
+
+
+class Space(GeneSpace, Protocol):
+    """A named set of architectures behind integer genomes."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def input_shape(self) -> Shape: ...
+
+    @property
+    def classes(self) -> int: ...
 
     @property
     def sha256(self) -> str:
@@ -113,12 +117,12 @@ def count_architectures(space: Space) -> int:
     return product
 
 
-def random_genomes(space: Space, n: int, rng: np.random.Generator) -> Genomes:
+def random_genomes(space: GeneSpace, n: int, rng: np.random.Generator) -> Genomes:
     """Draw `(n, g)` genomes, each gene uniform over its choices; duplicates may occur."""
     return rng.integers(0, space.n_choices, size=(n, len(space.n_choices)), dtype=np.int64)
 
 
-def check_genomes(space: Space, genomes: Iterable[object]) -> Genomes:
+def check_genomes(space: GeneSpace, genomes: Iterable[object]) -> Genomes:
     """Return genomes, an integer matrix or rows of integers, as `(n, g)` int64.
 
     Raises:
@@ -138,7 +142,7 @@ def check_genomes(space: Space, genomes: Iterable[object]) -> Genomes:
     return matrix.astype(np.int64)
 
 
-def _integers(space: Space, genomes: Iterable[object]) -> list[list[int]]:
+def _integers(space: GeneSpace, genomes: Iterable[object]) -> list[list[int]]:
     """Rows as Python integers, whatever their size: a bool, a float or a text is no integer."""
     rows: list[list[int]] = []
     faults: list[GenomeFault] = []
@@ -164,11 +168,11 @@ def _is_row(genes: object, width: int) -> TypeGuard[Sequence[int]]:
     return all(isinstance(gene, int | np.integer) and not isinstance(gene, bool) for gene in genes)
 
 
-def _wrong_length(space: Space) -> str:
+def _wrong_length(space: GeneSpace) -> str:
     return f"needs {len(space.n_choices)} integers, one per gene of {space.name}"
 
 
-def _out_of_range(space: Space, gene: int) -> str:
+def _out_of_range(space: GeneSpace, gene: int) -> str:
     return f"gene {gene} ({space.gene_names[gene]}) must be from 0 to {space.n_choices[gene] - 1}"
 
 
@@ -179,7 +183,7 @@ def genome_keys(genomes: Genomes) -> list[bytes]:
     return cast("list[bytes]", keys.tolist())
 
 
-def one_hot(space: Space, genomes: Genomes) -> npt.NDArray[np.float64]:
+def one_hot(space: GeneSpace, genomes: Genomes) -> npt.NDArray[np.float64]:
     """Encode genomes as 0/1 columns, one per choice of each gene: `(n, sum of n_choices)`."""
     starts = np.concatenate([[0], np.cumsum(space.n_choices)[:-1]])
     encoded = np.zeros((len(genomes), int(space.n_choices.sum())))
