@@ -94,7 +94,7 @@ def test_an_order_carries_the_servers_predictor(order: SearchOrder, monkeypatch:
     def fit_again(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("search.predictor.error_predictor._average_over_folds", fit_again)
+    monkeypatch.setattr("search.predictor.error_predictor.fit_shape", fit_again)
     found, supernet = resources.load_resources(order)
     assert supernet.hyperparameters == pytest.approx(order.hyperparameters)
     assert found.space.name == SPACE
@@ -162,7 +162,7 @@ def test_the_order_to_stop_ends_the_search(order: SearchOrder, pipe: Pipe) -> No
 
 
 def report(generation: int) -> GenerationReport:
-    return GenerationReport(generation, 100, 8 * generation, 0.5, 3)
+    return GenerationReport(generation, 100, 8 * generation, 0.5, 3, generation / 100)
 
 
 def test_progress_is_told_first_and_last_and_not_each_time(pipe: Pipe) -> None:
