@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from search.predictor.kernel import Encoded, Floats
-from search.space.base import Genomes
+from search.predictor.covariance import Encoded, Floats
+from search.space.base import Genomes, genome_keys
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Candidates:
 
     def rows_of(self, genomes: Genomes) -> npt.NDArray[np.int64]:
         """The places of those of these genomes that are here, ascending."""
-        wanted = {row.tobytes() for row in genomes}
-        return np.array([row for row, genome in enumerate(self.genomes) if genome.tobytes() in wanted], dtype=np.int64)
+        wanted = set(genome_keys(genomes))
+        return np.array([row for row, key in enumerate(genome_keys(self.genomes)) if key in wanted], dtype=np.int64)
 
 
 def concatenated(first: Candidates, second: Candidates) -> Candidates:
     """Both, in order."""
-    one_hot = np.concatenate([first.encoded.one_hot, second.encoded.one_hot])
-    features = np.concatenate([first.encoded.features, second.encoded.features])
+    columns = np.concatenate([first.encoded.columns, second.encoded.columns])
+    summaries = np.concatenate([first.encoded.summaries, second.encoded.summaries])
     genomes, known = np.concatenate([first.genomes, second.genomes]), np.concatenate([first.known, second.known])
-    return Candidates(genomes, known, Encoded(one_hot, features))
+    return Candidates(genomes, known, Encoded(columns, summaries))
 
 
 class CandidateSource(Protocol):

@@ -6,15 +6,14 @@ import numpy as np
 
 from search.objectives.evaluator import NON_FINITE
 from search.objectives.sums import Reach
-from search.predictor.kernel import Floats
+from search.predictor.covariance import Floats
+from search.predictor.encoding import fit_encoding
 from search.resources import ErrorMeasure
-from search.space.base import Genomes, random_genomes
-from search.surrogate.encoder import fit_encoder
+from search.space.base import Genomes
 from search.surrogate.known import ERROR, Known
 from search.surrogate.proposer import SurrogateProposer
 from search.surrogate.space_candidates import SpaceCandidates
 
-_SAMPLE = 1000
 _MOST_AT_ONCE = 16
 _ROUNDS = 25
 
@@ -46,9 +45,9 @@ class MeasuredSearch:
         self._batch = min(max(evaluations // _ROUNDS, 1), _MOST_AT_ONCE)
         self._place = known.columns.index(ERROR)
         space = known.resources.space
-        encoder = fit_encoder(space, known.features(), random_genomes(space, _SAMPLE, rng))
-        source = SpaceCandidates(known, encoder, rng, first)
-        self._proposer = SurrogateProposer(source, encoder.gene_of_column, rng, known.most_error)
+        encoding = fit_encoding(space, known.prior)
+        source = SpaceCandidates(known, encoding, rng, first)
+        self._proposer = SurrogateProposer(source, encoding.membership, rng, known.most_error)
         self._none = np.empty((0, len(space.n_choices)), dtype=np.int64)
         first_ones = min(self._proposer.first_ones, evaluations)
         self.rounds = -(-first_ones // self._batch) + -(-(evaluations - first_ones) // self._batch)

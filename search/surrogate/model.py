@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
 
-from search.predictor.gaussian_process import fit_hyperparameters
-from search.predictor.kernel import Encoded, Floats, Kernel
+from search.predictor.covariance import Encoded, Floats, Kernel
+from search.predictor.regression import fit_hyperparameters
 from search.surrogate.acquisition import LogNormal
 
 _SMALLEST_ERROR = 1e-4
@@ -34,11 +34,11 @@ class Scale:
 class Model:
     """A process fitted on measured candidates."""
 
-    def __init__(self, encoded: Encoded, errors: Floats, gene_of_column: npt.NDArray[np.int64]) -> None:
+    def __init__(self, encoded: Encoded, errors: Floats, membership: Floats) -> None:
         logarithms = np.log(np.maximum(errors, _SMALLEST_ERROR))
         self.scale = Scale(float(logarithms.mean()), float(logarithms.std()) or 1.0)
         targets = self.scale.targets(errors)
-        self.kernel = Kernel(fit_hyperparameters(encoded, targets, gene_of_column), gene_of_column)
+        self.kernel = Kernel(fit_hyperparameters(encoded, targets, membership), membership)
         self._encoded = encoded
         covariance = self.kernel(encoded, encoded)
         covariance[np.diag_indices_from(covariance)] += self.noise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.predictor.kernel import Floats
+from search.predictor.covariance import Floats
 from search.space.base import Genomes
 from search.surrogate.acquisition import Corner, corner_of, expected_gain
 from search.surrogate.candidates import Candidates, CandidateSource, concatenated
@@ -41,12 +41,12 @@ class SurrogateProposer:
     def __init__(
         self,
         source: CandidateSource,
-        gene_of_column: npt.NDArray[np.int64],
+        membership: Floats,
         rng: np.random.Generator,
         error_limit: float = np.inf,
     ) -> None:
         self._source = source
-        self._gene_of_column = gene_of_column
+        self._membership = membership
         self._error_limit = error_limit
         start = source.start()
         self._design = start.take(first_rows(start, FIRST, rng))
@@ -115,7 +115,7 @@ class SurrogateProposer:
         return self._shortlist
 
     def _fit(self) -> Shortlist:
-        model = Model(self._measured.encoded, self._errors, self._gene_of_column)
+        model = Model(self._measured.encoded, self._errors, self._membership)
         candidates = self._source.candidates(model.median, self._measured.genomes)
         candidates = candidates.take(self._unasked(candidates))
         beliefs = model.beliefs(candidates.encoded)

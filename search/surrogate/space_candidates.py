@@ -13,10 +13,10 @@ from search.objectives.columns import Column
 from search.objectives.evaluator import Evaluation, Evaluator
 from search.objectives.objective import Objective
 from search.objectives.sums import Reach
-from search.predictor.kernel import Encoded, Floats
-from search.space.base import Genomes, count_architectures
+from search.predictor.covariance import Encoded, Floats
+from search.predictor.encoding import Encoding
+from search.space.base import Genomes, Space, count_architectures
 from search.surrogate.candidates import Candidates
-from search.surrogate.encoder import Encoder
 from search.surrogate.known import ERROR, Known
 
 _LISTED = 20_000
@@ -29,12 +29,12 @@ _LIKELY = 60
 class ModelError:
     """The error as a model expects it, in an `Objective`'s place."""
 
-    encoder: Encoder
+    encoding: Encoding
     error: Callable[[Encoded], Floats]
 
     def values(self, genomes: Genomes) -> Floats:
         """Expected error, `(n,)`."""
-        return self.error(self.encoder(genomes))
+        return self.error(self.encoding(genomes))
 
     def reach(self) -> Reach:
         """Any."""
@@ -47,19 +47,19 @@ class SpaceCandidates:
     `first` are genomes to begin the first evolution with; later ones begin with what was measured.
     """
 
-    def __init__(self, known: Known, encoder: Encoder, rng: np.random.Generator, first: Genomes) -> None:
+    def __init__(self, known: Known, encoding: Encoding, rng: np.random.Generator, first: Genomes) -> None:
         self._known = known
-        self._encoder = encoder
+        self._encoding = encoding
         self._rng = rng
         self._first = first
-        self._small = count_architectures(encoder.space) <= _LISTED
+        self._small = count_architectures(known.resources.space) <= _LISTED
         self._all: Candidates | None = None
 
     def start(self) -> Candidates:
         """At least 60 of those predicted best, front after front; fewer where fewer keep the limits."""
         evaluator = self._evaluator(self._known.predicted)
         if self._small:
-            evaluator.evaluate(_all_genomes(self._encoder))
+            evaluator.evaluate(_all_genomes(self._known.resources.space))
         else:
             self._evolve(evaluator, self._first, self._known.spec.generations)
         genomes, values = _feasible(evaluator)
@@ -75,7 +75,7 @@ class SpaceCandidates:
         """All of a small space; of a large one those that an evolution by this error comes across."""
         if self._all is not None:
             return self._all
-        evaluator = self._evaluator({**self._known.predicted, ERROR: ModelError(self._encoder, error)})
+        evaluator = self._evaluator({**self._known.predicted, ERROR: ModelError(self._encoding, error)})
         self._evolve(evaluator, measured, min(self._known.spec.generations, _GENERATIONS))
         return self._made(*_feasible(evaluator))
 
@@ -83,7 +83,7 @@ class SpaceCandidates:
         return Evaluator(objectives, self._known.columns, self._known.limits)
 
     def _evolve(self, evaluator: Evaluator, first: Genomes, generations: int) -> None:
-        n_choices, population = self._encoder.space.n_choices, self._known.spec.population
+        n_choices, population = self._known.resources.space.n_choices, self._known.spec.population
         if len(first) > population // 2:
             first = _best(evaluator.evaluate(first), first)[: population // 2]
         evolution = Nsga2(n_choices, len(self._known.columns), population, self._rng, first)
@@ -93,7 +93,7 @@ class SpaceCandidates:
 
     def _made(self, genomes: Genomes, values: Floats) -> Candidates:
         known = values[:, [column != ERROR for column in self._known.columns]]
-        return Candidates(genomes, known, self._encoder(genomes))
+        return Candidates(genomes, known, self._encoding(genomes))
 
 
 def _best(evaluation: Evaluation, genomes: Genomes) -> Genomes:
@@ -107,6 +107,6 @@ def _feasible(evaluator: Evaluator) -> tuple[Genomes, Floats]:
     return evaluator.genomes[feasible], evaluator.evaluation.values[feasible]
 
 
-def _all_genomes(encoder: Encoder) -> Genomes:
-    n_choices = tuple(encoder.space.n_choices.tolist())
+def _all_genomes(space: Space) -> Genomes:
+    n_choices = tuple(space.n_choices.tolist())
     return np.stack(np.unravel_index(np.arange(np.prod(n_choices)), n_choices), axis=1).astype(np.int64)

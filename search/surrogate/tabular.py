@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.predictor.kernel import Floats
-from search.space.base import Genomes
+from search.predictor.covariance import Floats
+from search.predictor.encoding import fit_encoding
+from search.space.base import Genomes, genome_keys
 from search.space.tabular import TabularSpace
 from search.surrogate.candidates import AllCandidates, Candidates
-from search.surrogate.encoder import fit_encoder
 from search.surrogate.proposer import SurrogateProposer
 
 
 def tabular_proposer(space: TabularSpace, known: Floats, seed: int) -> SurrogateProposer:
     """Proposes rows of a table, given every row's other objectives `(n, k)`, all minimised and above 0.
 
-    The model sees the genes, how often each choice occurs, and the logarithms of the known objectives.
+    The model sees the genes as a predictor does (`search.predictor.encoding`), and the first known objective.
     """
-    features = np.column_stack([_counts(space), np.log(known)])
-    rows = {genome.tobytes(): row for row, genome in enumerate(space.genomes)}
+    rows = {key: row for row, key in enumerate(genome_keys(space.genomes))}
+    logarithm = np.log(known[:, 0]) if known.shape[1] else np.zeros(len(space))
 
-    def look_up(genomes: Genomes) -> Floats:
-        return features[[rows[genome.tobytes()] for genome in genomes]]
+    def cost(genomes: Genomes) -> Floats:
+        return logarithm[[rows[key] for key in genome_keys(genomes)]]
 
-    encoder = fit_encoder(space, look_up, space.genomes)
-    everything = Candidates(space.genomes, known, encoder(space.genomes))
-    return SurrogateProposer(AllCandidates(everything), encoder.gene_of_column, np.random.default_rng(seed))
-
-
-def _counts(space: TabularSpace) -> Floats:
-    return np.stack([(space.genomes == choice).sum(axis=1) for choice in range(space.n_choices.max())], axis=1)
+    encoding = fit_encoding(space, cost)
+    everything = Candidates(space.genomes, known, encoding(space.genomes))
+    return SurrogateProposer(AllCandidates(everything), encoding.membership, np.random.default_rng(seed))

@@ -161,6 +161,7 @@ def test_evaluations_out_of_range_are_refused(evaluations: int, tiny: ChainSpace
 
 
 def test_measuring_needs_a_measure_and_the_error_among_the_objectives(tiny: ChainSpace) -> None:
-    with pytest.raises(ChoiceError, match="Nothing is there to measure") as caught:
+    with pytest.raises(ChoiceError) as caught:
         check_spec(replace(TINY, objectives=("macs",)), fake_resources(tiny))
-    assert [fault.field for fault in caught.value.faults] == [("objectives",), ("evaluations",)]
+    assert {fault.field for fault in caught.value.faults} == {("objectives",), ("evaluations",)}
+    assert any("Nothing is there to measure" in str(fault) for fault in caught.value.faults)
