@@ -21,7 +21,9 @@ ServiceError
  |    +-- UnknownNameError       a space, device or objective that does not exist
  |    +-- PageTokenError         a page token that this service did not make, or made for another filter
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
+ |    +-- NoDatasetError         no dataset is configured to verify the space's networks on
  |    +-- RemeasureElsewhereError  no device of a search is the machine that would measure its front again
+ |    +-- StartFromError         earlier searches that a new one cannot start from
  |    +-- GenomeAddressError     an address names a genome that the space does not have
  +-- NotFoundError              no such search, architecture, device or space
  +-- InvalidStateError          the search is in a state that forbids the action
@@ -241,6 +243,22 @@ class NoSupernetError(RequestError):
         self.space = space
 
 
+class NoDatasetError(RequestError):
+    """No dataset is configured to verify the space's networks on."""
+
+    code = "space_without_dataset"
+
+    def __init__(self, space: str, trained_on: str, known: Sequence[str]) -> None:
+        example = trained_on or space
+        detail = (
+            f"No dataset is configured for space {space}, so that its networks cannot be verified on images. Start the"
+            f" service with LUTNAS_DATASETS={example}=PATH, or leave verify out."
+            f" Configured: {', '.join(known) or 'none'}."
+        )
+        super().__init__(detail, [Fault("/verify", self.code, detail)])
+        self.space = space
+
+
 class RemeasureElsewhereError(RequestError):
     """No device of a search is the machine that would measure its front again; `differences` tells why, by device."""
 
@@ -254,6 +272,16 @@ class RemeasureElsewhereError(RequestError):
             " Measure this machine with `lutnas measure` and search for it, or leave remeasure out.",
             [Fault(pointers[device], self.code, reason) for device, reason in reasons.items()],
         )
+
+
+class StartFromError(RequestError):
+    """Earlier searches that a new one cannot start from."""
+
+    code = "start_from"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        detail = f"The search cannot start from {len(faults)} of the searches named: {faults[0].detail}"
+        super().__init__(detail, faults)
 
 
 class GenomeAddressError(RequestError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_DATASET_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
 def default_data_dir() -> Path:
@@ -32,6 +36,9 @@ class Settings(BaseSettings):
     """An SQLAlchemy URL; left out: SQLite in `data_dir`."""
     pretrained_dir: Path | None = None
     """Folder of trained supernets, `<space>/`; left out: the shipped ones."""
+    datasets: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    """Datasets that searches may verify on, `NAME=PATH,NAME=PATH` or a JSON object; a name is a space's, or the name of
+    the dataset that its supernet was trained on without its ending (`cifar10=/data/cifar10.tar.xz`)."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     allow_remote: bool = False
@@ -47,6 +54,11 @@ class Settings(BaseSettings):
     busy_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     """How long a statement waits for SQLite's lock."""
 
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _read_datasets(cls, value: object) -> object:
+        return _named_paths(value) if isinstance(value, str) else value
+
     @property
     def url(self) -> str:
         """The database's URL with the default filled in."""
@@ -58,6 +70,41 @@ class Settings(BaseSettings):
         return self.data_dir / "tables"
 
     @property
+    def claims_file(self) -> Path:
+        """What the search processes of this server lock while they evaluate a network; always empty."""
+        return self.data_dir / "evaluating.lock"
+
+    @property
+    def spaces_dir(self) -> Path:
+        """The user's spaces with their supernets, `<space>/` (`service/space_shelf.py`)."""
+        return self.data_dir / "spaces"
+
+    @property
+    def images_dir(self) -> Path:
+        """Validation images of `datasets`, decoded once (`service/datasets.py`)."""
+        return self.data_dir / "images"
+
+    @property
     def searches_dir(self) -> Path:
         """Result files, one folder per search."""
         return self.data_dir / "searches"
+
+
+def _named_paths(text: str) -> dict[str, str]:
+    """Names and paths of `NAME=PATH,NAME=PATH`, or of a JSON object for paths with a comma.
+
+    Raises:
+        ValueError: it is neither, or a name comes twice.
+    """
+    if text.lstrip().startswith("{"):
+        pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
+    else:
+        pairs = [(name.strip(), path.strip()) for name, _, path in (p.partition("=") for p in text.split(",") if p)]
+    if not all(isinstance(path, str) and path for _, path in pairs):
+        raise ValueError("write NAME=PATH, several with commas between, or a JSON object of names and paths")
+    wrong = [name for name, _ in pairs if not _DATASET_NAME.match(name)]
+    if wrong:
+        raise ValueError(f"{wrong[0][:64]!r} is no name: letters, digits, '.', '_' and '-'")
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name comes twice")
+    return dict(pairs)
