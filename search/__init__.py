@@ -25,12 +25,14 @@ from search.errors import (
     UnknownObjectiveError,
     UnknownSpaceError,
 )
+from search.evolution.spread import best_spread
 from search.front.plot import Cloud, front_png
 from search.front.remeasure import Agreement, Remeasured, remeasured_front
 from search.front.spread import evenly_spread
 from search.objectives.breakdown import BreakdownRow, latency_breakdown
 from search.objectives.latency import latency_reach
 from search.objectives.scores import Scores, score
+from search.objectives.start import start_room
 from search.objectives.sums import Reach
 from search.plan import few_shot_plan, measurement_plan, plan_of
 from search.predictor.base import Prediction, Predictor
@@ -42,7 +44,7 @@ from search.space.base import Genomes, Space, count_architectures, random_genome
 from search.space.chain import ChainSpace, read_chain_space
 from search.space.load import known_spaces, load_space
 from search.space.tabular import TabularSpace, read_tabular_space
-from search.spec import OBJECTIVES, Limit, SearchSpec, Stop
+from search.spec import OBJECTIVES, WORST_LATENCY, WORST_SHARE, Limit, SearchSpec, Stop
 from search.stopping import StopReason
 from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact
 from search.supernet.evaluate import Evaluation, evaluate_onnx
@@ -51,6 +53,8 @@ from search.supernet.onnx_export import export_onnx
 __all__ = [
     "MOST_MEASURED",
     "OBJECTIVES",
+    "WORST_LATENCY",
+    "WORST_SHARE",
     "Agreement",
     "Architecture",
     "ArtefactError",
@@ -101,6 +105,7 @@ __all__ = [
     "TabularSpace",
     "UnknownObjectiveError",
     "UnknownSpaceError",
+    "best_spread",
     "check_spec",
     "count_architectures",
     "dataset_card",
@@ -124,4 +129,5 @@ __all__ = [
     "remeasured_front",
     "run_search",
     "score",
+    "start_room",
 ]

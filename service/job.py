@@ -72,6 +72,8 @@ class Progress:
     @property
     def fraction(self) -> float:
         """Share of the phase done, from 0 to 1: of the generations, or of what follows them."""
+        if self.phase == "done":
+            return 1.0
         if self.phase_fraction is not None:
             return self.phase_fraction
         return self.generation / self.generations_total if self.generations_total else 0.0

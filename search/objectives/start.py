@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from search.objectives.columns import Column
+from search.objectives.columns import Column, objective_columns
 from search.objectives.descent import descend
 from search.objectives.objective import Objective
 from search.objectives.violation import Violation, limited_columns
@@ -15,6 +15,12 @@ from search.spec import SearchSpec
 
 _INSIDE = 4
 """Descents towards the limits: where they leave little of the space, random genomes are all outside."""
+
+
+def start_room(spec: SearchSpec) -> int:
+    """How many given genomes the first population has room for, at least 1."""
+    others = len(objective_columns(spec)) + (_INSIDE if spec.limits else 0)
+    return max(spec.population - others, 1)
 
 
 def first_genomes(

@@ -86,18 +86,20 @@ class Lifecycle:
             repository.append_event(search_id, job.updated_at, "progress", asdict(progress))
             return job
 
-    def succeed(self, search_id: str, attempt: int, files: Sequence[StoredFile], front_size: int) -> SearchJob | None:
-        """End a search whose result files are on the disk."""
+    def succeed(
+        self, search_id: str, attempt: int, files: Sequence[StoredFile], front_size: int, reason: str | None = None
+    ) -> SearchJob | None:
+        """End a search whose result files are on the disk; `reason` says what ended it before its last generation."""
         with self._database.write() as connection:
             repository = JobRepository(connection)
             job = self._held(repository, search_id, attempt)
             if job is None:
                 return None
-            total = job.progress.generations_total
             ended = replace(job.progress, phase_fraction=None, seconds_left=None)
-            progress = replace(ended, phase="done", generation=total, front_size=front_size)
+            last = ended.generations_total if reason is None else ended.generation
+            progress = replace(ended, phase="done", generation=last, front_size=front_size)
             repository.set_files(search_id, files)
-            return self._move(repository, replace(job, progress=progress), State.SUCCEEDED)
+            return self._move(repository, replace(job, progress=progress), State.SUCCEEDED, reason)
 
     def fail(self, search_id: str, attempt: int, error: JobError) -> SearchJob | None:
         """End a search that cannot go on; one that was being cancelled ends as cancelled."""

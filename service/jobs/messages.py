@@ -27,9 +27,13 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class Done:
-    """The search has ended well; all its files have been sent."""
+    """The search has ended well; all its files have been sent.
+
+    `reason` says what ended it before its last generation.
+    """
 
     front_size: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -99,14 +99,19 @@ class Remeasurement:
         }
 
 
-def local_devices(devices: Sequence[str], tables: Mapping[str, LatencyTable]) -> dict[str, LatencyTable]:
+def local_devices(
+    devices: Sequence[str], tables: Mapping[str, LatencyTable], timed: Sequence[str] | None = None
+) -> dict[str, LatencyTable]:
     """The devices of a search whose table was measured on this machine: those that can be measured again.
+
+    `timed` are those whose own latency is minimised, all when None; no other counts.
 
     Raises:
         RemeasureElsewhereError: there is none; says what differs, device by device.
     """
-    differences = {device: differences_from(tables[device].provenance) for device in devices}
-    here = {device: tables[device] for device in devices if not differences[device]}
+    asked = devices if timed is None else timed
+    differences = {device: differences_from(tables[device].provenance) for device in asked}
+    here = {device: tables[device] for device, found in differences.items() if not found}
     if not here:
         raise RemeasureElsewhereError(differences, {name: f"/devices/{place}" for place, name in enumerate(devices)})
     return here

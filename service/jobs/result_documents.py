@@ -73,8 +73,18 @@ def front_document(result: SearchResult, basis: Basis, added: Added) -> dict[str
         "tables": table_summaries(basis.tables, result.spec.devices),
         "evaluations": len(result.genomes),
         "hypervolume": result.hypervolume[-1],
+        "stopped_by": result.stopped_by,
+        "history": _history(result),
         "items": [_item(item) | more.get(item.architecture_id, {}) for item in result.front],
     } | added.summaries()
+
+
+def _history(result: SearchResult) -> list[dict[str, Any]]:
+    rows = zip(result.evaluations, result.hypervolume, strict=True)
+    return [
+        {"generation": generation, "evaluations": evaluations, "hypervolume": hypervolume}
+        for generation, (evaluations, hypervolume) in enumerate(rows, start=1)
+    ]
 
 
 def _item(item: FrontItem) -> dict[str, Any]:

@@ -183,7 +183,9 @@ class Worker:
     def _finish(self, search: RunningSearch, end: Done | JobError | Cancelled) -> None:
         job = search.job
         if isinstance(end, Done):
-            self._lifecycle.succeed(job.id, job.attempt, search.files, end.front_size)
+            if search.news is not None:
+                self._lifecycle.progress(job.id, job.attempt, search.news)
+            self._lifecycle.succeed(job.id, job.attempt, search.files, end.front_size, end.reason)
         elif isinstance(end, JobError):
             self._lifecycle.fail(job.id, job.attempt, end)
         else:
