@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.predictor.choices import NOTHING
-from search.predictor.covariance import Floats
+from search.predictor.covariance import Encoded, Floats
 from search.space.base import GeneSpace, Genomes
 
 _EDGE = re.compile(r"(\d+)\s*->\s*(\d+)")
@@ -47,7 +47,11 @@ class CellEncoding:
         """All columns are of one group."""
         return np.ones((len(self.codes), 1))
 
-    def columns(self, genomes: Genomes) -> Floats:
+    def __call__(self, genomes: Genomes) -> Encoded:
+        """Columns, and summaries before they are standardised."""
+        return Encoded(self._columns(genomes), self._summaries(genomes))
+
+    def _columns(self, genomes: Genomes) -> Floats:
         """How many paths have each code, `(n, d)`."""
         columns = np.zeros((len(genomes), len(self.codes)))
         rows = np.arange(len(genomes))
@@ -67,8 +71,8 @@ class CellEncoding:
                 codes[:, place] = np.where(self.skips[operator], codes[:, place], longer)
         return np.where(self._whole(genomes), codes, -1)
 
-    def summaries(self, genomes: Genomes) -> Floats:
-        """Summaries before they are standardised, `(n, f)`."""
+    def _summaries(self, genomes: Genomes) -> Floats:
+        """Summaries, `(n, f)`."""
         whole = self._whole(genomes)
         used = self._used(genomes, whole)
         counts = [(used & (genomes == operator)).sum(axis=1) for operator in np.flatnonzero(~self.absent)]

@@ -62,7 +62,7 @@ def draw(posterior: Posterior, count: int, rng: np.random.Generator) -> Draws:
         features = waves(process.kernel, process.encoded)
         weights = rng.normal(size=(features.shape[1], count))
         noise = rng.normal(size=(len(features), count)) * np.sqrt(process.noise)
-        corrections = process.weights[:, None] - process.inverse @ (features @ weights + noise)
+        corrections = process.weights[:, None] - process.solve(features @ weights + noise)
         parts.append((term.factor, process, waves, weights, corrections))
     return Draws(tuple(parts))
 

@@ -25,15 +25,14 @@ Prior = Callable[[Genomes], Floats]
 """A cheap score of any genome of the space, `(n,)`, finite: anything that goes up or down with the error."""
 
 
-class Columns(Protocol):
+class Description(Protocol):
     """One way to describe genomes of a space."""
 
     @property
     def membership(self) -> Floats: ...
 
-    def columns(self, genomes: Genomes) -> Floats: ...
-
-    def summaries(self, genomes: Genomes) -> Floats: ...
+    def __call__(self, genomes: Genomes) -> Encoded:
+        """Columns, and summaries before they are standardised."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +42,21 @@ class Encoding:
     Columns are divided by the root of their number, so that their kernels start with variance about 1.
     """
 
-    described: Columns
+    described: Description
     prior: Prior | None
     centre: Floats
     spread: Floats
 
     def __call__(self, genomes: Genomes) -> Encoded:
-        columns = self.described.columns(genomes) / np.sqrt(len(self.membership))
-        return Encoded(columns, (self._summaries(genomes) - self.centre) / self.spread)
+        """Columns and standardised summaries."""
+        raw = self.described(genomes)
+        summaries = raw.summaries if self.prior is None else np.column_stack([raw.summaries, self.prior(genomes)])
+        return Encoded(raw.columns / np.sqrt(len(self.membership)), (summaries - self.centre) / self.spread)
 
     @property
     def membership(self) -> Floats:
         """For each column the groups it belongs to, see `covariance.Kernel`."""
         return self.described.membership
-
-    def _summaries(self, genomes: Genomes) -> Floats:
-        summaries = self.described.summaries(genomes)
-        return summaries if self.prior is None else np.column_stack([summaries, self.prior(genomes)])
 
 
 def fit_encoding(space: GeneSpace, prior: Prior | None = None) -> Encoding:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from search.errors import PredictorError
 from search.predictor.base import Prediction
-from search.predictor.covariance import Encoded, Floats, Kernel
+from search.predictor.covariance import Encoded, Floats
 from search.predictor.draws import draw
 from search.predictor.encoding import Encoding, Prior, fit_encoding
 from search.predictor.posterior import Posterior, Shape, fit_shape, posterior_of
@@ -74,7 +74,7 @@ class ErrorPredictor:
         shape = _known_shape(encoding, encoded, hyperparameters)
         if shape is None:
             shape = fit_shape(encoded, targets, proxy, encoding.membership)
-        posterior = posterior_of(Kernel(shape.hyperparameters, encoding.membership), encoded, targets, proxy)
+        posterior = posterior_of(shape, encoding.membership, encoded, targets, proxy)
         return cls(encoding, posterior, warp, shape)
 
     @property
@@ -106,7 +106,7 @@ class ErrorPredictor:
 def _known_shape(encoding: Encoding, encoded: Encoded, known: Floats | None) -> Shape | None:
     """What an earlier fit learnt, if it was one of this kind."""
     groups, summaries = encoding.membership.shape[1], encoded.summaries.shape[1]
-    if known is None or np.shape(known) != (2 * groups + 2 * summaries + 4,) or not np.isfinite(known).all():
+    if known is None or np.shape(known) != (2 * groups + 2 * summaries + 6,) or not np.isfinite(known).all():
         return None
     return Shape.from_vector(np.asarray(known, dtype=np.float64), groups)
 

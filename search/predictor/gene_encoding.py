@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from search.predictor.choices import Choice, read_choices
 from search.predictor.costs import Costs
-from search.predictor.covariance import Floats
+from search.predictor.covariance import Encoded, Floats
 from search.space.base import GeneSpace, Genomes
 
 _PRESENT, _KIND, _CHOICE = "present", "kind", "choice"
@@ -37,13 +37,10 @@ class GeneEncoding:
     membership: Floats
     costs: Costs
 
-    def columns(self, genomes: Genomes) -> Floats:
-        """Columns, `(n, d)`."""
-        return self._chosen(genomes) @ self.steps
-
-    def summaries(self, genomes: Genomes) -> Floats:
-        """Summaries before they are standardised, `(n, f)`."""
-        return np.column_stack([self._chosen(genomes) @ self.sums, self.costs(genomes)])
+    def __call__(self, genomes: Genomes) -> Encoded:
+        """Columns, and summaries before they are standardised."""
+        chosen = self._chosen(genomes)
+        return Encoded(chosen @ self.steps, np.column_stack([chosen @ self.sums, self.costs(genomes)]))
 
     def _chosen(self, genomes: Genomes) -> Floats:
         chosen = np.zeros((len(genomes), len(self.steps)))

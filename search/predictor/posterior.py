@@ -8,7 +8,7 @@ Bonilla et al. 2008, with two terms).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,8 @@ from search.predictor.regression import GaussianProcess, condition, fit_hyperpar
 
 _FOLDS = 3
 _COVERAGE = 0.9
-_MOST_FOR_HYPERPARAMETERS = 400
-"""More rows refine the hyperparameters little and cost their cube; the posterior uses all of them."""
+_MOST_ROWS = 300
+"""In a fit of hyperparameters: more rows refine them little and cost their cube; the posterior uses all of them."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,32 @@ class Posterior:
         """Variance of the target's noise."""
         return sum(term.factor**2 * term.process.noise for term in self.terms)
 
-    def left_out_scores(self) -> Floats:
-        """For each training row its distance from its own leave-one-out mean in leave-one-out deviations, `(n,)`."""
-        distances, variances = zip(*(term.process.left_out() for term in self.terms), strict=True)
-        factors = [term.factor for term in self.terms]
-        distance = sum(factor * each for factor, each in zip(factors, distances, strict=True))
-        variance = sum(factor**2 * each for factor, each in zip(factors, variances, strict=True))
-        return np.asarray(np.abs(distance) / np.sqrt(variance))
-
 
 @dataclass(frozen=True)
 class Shape:
-    """What is learnt slowly: hyperparameters, and the factor on deviations that makes intervals honest."""
+    """What is learnt slowly.
+
+    Attributes:
+        hyperparameters: of the targets, or of their proxy where there is one.
+        scale: of the kernel of what the targets have beside the proxy.
+        noise: of the same.
+        widening: the factor on deviations that makes intervals honest.
+    """
 
     hyperparameters: Hyperparameters
+    scale: float
+    noise: float
     widening: float
 
     def to_vector(self) -> Floats:
         """Logarithms, those of the hyperparameters first."""
-        return np.append(self.hyperparameters.to_vector(), np.log(self.widening))
+        return np.append(self.hyperparameters.to_vector(), np.log([self.scale, self.noise, self.widening]))
 
     @classmethod
     def from_vector(cls, logarithms: Floats, groups: int) -> Shape:
         """Read `to_vector` back; `groups` as for `Hyperparameters`."""
-        return cls(Hyperparameters.from_vector(logarithms[:-1], groups), float(np.exp(logarithms[-1])))
+        scale, noise, widening = np.exp(logarithms[-3:]).tolist()
+        return cls(Hyperparameters.from_vector(logarithms[:-3], groups), scale, noise, widening)
 
 
 def fit_shape(encoded: Encoded, targets: Floats, proxy: Floats | None, membership: Floats) -> Shape:
@@ -92,28 +94,41 @@ def fit_shape(encoded: Encoded, targets: Floats, proxy: Floats | None, membershi
     order = np.random.default_rng(0).permutation(len(targets))
     fitted, scores = [], []
     for held_out in np.array_split(order, _FOLDS):
-        rows = np.sort(order[~np.isin(order, held_out)][:_MOST_FOR_HYPERPARAMETERS])
+        rows = np.sort(order[~np.isin(order, held_out)][:_MOST_ROWS])
         near = None if proxy is None else proxy[rows]
-        found = fit_hyperparameters(encoded[rows], targets[rows] if near is None else near, membership)
-        posterior = posterior_of(Kernel(found, membership), encoded[rows], targets[rows], near)
-        test = held_out[:_MOST_FOR_HYPERPARAMETERS]
+        shape = _fit_once(encoded[rows], targets[rows], near, membership)
+        posterior = posterior_of(shape, membership, encoded[rows], targets[rows], near)
+        test = held_out[:_MOST_ROWS]
         scores.append(np.abs(targets[test] - posterior.mean(encoded[test])) / posterior.deviation(encoded[test]))
-        fitted.append(found.to_vector())
-    shape = Hyperparameters.from_vector(np.mean(fitted, axis=0), membership.shape[1])
-    return Shape(shape, _widening(np.concatenate(scores)))
+        fitted.append(shape.to_vector())
+    mean = Shape.from_vector(np.mean(fitted, axis=0), membership.shape[1])
+    return replace(mean, widening=_widening(np.concatenate(scores)))
 
 
-def posterior_of(kernel: Kernel, encoded: Encoded, targets: Floats, proxy: Floats | None) -> Posterior:
-    """The posterior of targets `(n,)`, with a proxy `(n,)` of mean 0 and variance 1 that the kernel was fitted on."""
-    noise = kernel.hyperparameters.noise
+def posterior_of(
+    shape: Shape, membership: Floats, encoded: Encoded, targets: Floats, proxy: Floats | None
+) -> Posterior:
+    """The posterior of targets `(n,)`, with a proxy `(n,)` of mean 0 where the shape was fitted with one."""
+    kernel, noise = Kernel(shape.hyperparameters, membership), shape.hyperparameters.noise
     if proxy is None:
         return Posterior((Term(1.0, condition(kernel, encoded, targets, noise)),))
-    share = float(proxy @ targets / (proxy @ proxy))
-    rest = targets - share * proxy
-    scale, rest_noise = scale_and_noise(kernel, encoded, rest)
-    remainder = Kernel(kernel.hyperparameters, kernel.membership, scale)
+    share = _share(targets, proxy)
     first = Term(share, condition(kernel, encoded, proxy, noise))
-    return Posterior((first, Term(1.0, condition(remainder, encoded, rest, rest_noise))))
+    remainder = replace(kernel, scale=shape.scale)
+    return Posterior((first, Term(1.0, condition(remainder, encoded, targets - share * proxy, shape.noise))))
+
+
+def _fit_once(encoded: Encoded, targets: Floats, proxy: Floats | None, membership: Floats) -> Shape:
+    if proxy is None:
+        return Shape(fit_hyperparameters(encoded, targets, membership), 1.0, 1.0, 1.0)
+    found = fit_hyperparameters(encoded, proxy, membership)
+    rest = targets - _share(targets, proxy) * proxy
+    scale, noise = scale_and_noise(Kernel(found, membership), encoded, rest)
+    return Shape(found, scale, noise, 1.0)
+
+
+def _share(targets: Floats, proxy: Floats) -> float:
+    return float(proxy @ targets / max(float(proxy @ proxy), 1e-12))
 
 
 def _widening(scores: Floats) -> float:

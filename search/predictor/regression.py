@@ -1,6 +1,6 @@
 """Gaussian process regression: hyperparameters by marginal likelihood, then mean and variance in closed form.
 
-Rasmussen and Williams 2006: algorithm 2.1, equations 5.9 (gradient), 5.12 (leave-one-out).
+Rasmussen and Williams 2006: algorithm 2.1, equation 5.9 (gradient).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve, eigh, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
@@ -30,8 +30,8 @@ class GaussianProcess:
     encoded: Encoded
     weights: Floats
     """`K^-1 y`, `(n,)`."""
-    inverse: Floats
-    """`K^-1`, `(n, n)`, noise included in K."""
+    factor: Floats
+    """Lower Cholesky factor of K, noise included, `(n, n)`."""
 
     def mean(self, encoded: Encoded) -> Floats:
         """Posterior mean, `(n,)`, from the definition; `fast_mean.py` is what a search asks."""
@@ -39,20 +39,18 @@ class GaussianProcess:
 
     def variance(self, encoded: Encoded) -> Floats:
         """Variance of the function without noise, `(n,)`."""
-        covariance = self.kernel(encoded, self.encoded)
-        explained = np.einsum("ij,ij->i", covariance @ self.inverse, covariance)
-        return np.asarray(np.maximum(self.kernel.diagonal(encoded) - explained, 0.0))
+        explained = solve_triangular(self.factor, self.kernel(self.encoded, encoded), lower=True, overwrite_b=True)
+        return np.asarray(np.maximum(self.kernel.diagonal(encoded) - np.square(explained).sum(axis=0), 0.0))
 
-    def left_out(self) -> tuple[Floats, Floats]:
-        """For each training row its distance from its leave-one-out mean, and that mean's variance, noise included."""
-        variance = 1.0 / np.diag(self.inverse)
-        return self.weights * variance, variance
+    def solve(self, targets: Floats) -> Floats:
+        """`K^-1` times columns, `(n, k)`."""
+        return np.asarray(cho_solve((self.factor, True), targets))
 
 
 def condition(kernel: Kernel, encoded: Encoded, targets: Floats, noise: float) -> GaussianProcess:
     """The posterior given targets `(n,)` with noise of this variance."""
     factor = _factor(kernel, encoded, noise)
-    return GaussianProcess(kernel, noise, encoded, cho_solve(factor, targets), _inverse(factor))
+    return GaussianProcess(kernel, noise, encoded, cho_solve(factor, targets), factor[0])
 
 
 def fit_hyperparameters(encoded: Encoded, targets: Floats, membership: Floats) -> Hyperparameters:
@@ -87,7 +85,7 @@ def _default(groups: int, summaries: int) -> Hyperparameters:
 def _factor(kernel: Kernel, encoded: Encoded, noise: float) -> tuple[Floats, bool]:
     covariance = kernel(encoded, encoded)
     covariance[np.diag_indices_from(covariance)] += noise + _JITTER
-    factor: tuple[Floats, bool] = cho_factor(covariance, lower=True)
+    factor: tuple[Floats, bool] = cho_factor(covariance, lower=True, overwrite_a=True)
     return factor
 
 

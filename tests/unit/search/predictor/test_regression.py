@@ -49,19 +49,13 @@ def test_mean_and_variance_are_the_posteriors(process: GaussianProcess) -> None:
     assert process.variance(rows) == pytest.approx(variance, abs=1e-6)
 
 
-def test_left_out_rows_are_as_if_the_process_had_never_seen_them(process: GaussianProcess) -> None:
-    y = targets(process.encoded, 0.2)
-    distance, variance = process.left_out()
-    for row in range(len(y)):
-        others = np.delete(np.arange(len(y)), row)
-        without = condition(process.kernel, process.encoded[others], y[others], NOISE)
-        one = process.encoded[np.array([row])]
-        assert distance[row] == pytest.approx(y[row] - without.mean(one)[0], abs=1e-4)
-        assert variance[row] == pytest.approx(without.variance(one)[0] + NOISE, rel=1e-4)
-
-
 def test_no_rows_have_no_mean(process: GaussianProcess) -> None:
     assert process.mean(process.encoded[np.array([], dtype=np.int64)]).shape == (0,)
+
+
+def test_solving_is_multiplying_with_the_inverse(process: GaussianProcess) -> None:
+    columns = np.random.default_rng(2).normal(size=(30, 3))
+    assert full_covariance(process) @ process.solve(columns) == pytest.approx(columns, abs=1e-6)
 
 
 def test_fitting_finds_the_noise() -> None:
