@@ -90,7 +90,7 @@ def alone(arguments: argparse.Namespace) -> dict[str, Any]:
     recipe = Recipe(epochs=arguments.epochs, calibration_batches=60, precision=fastest_precision())
     dataset = read_dataset(arguments.dataset, held_out=recipe.held_out, seed=recipe.seed)
     dataset = replace(dataset, train=dataset.train.take(np.arange(min(arguments.training_images, len(dataset.train)))))
-    genomes = _over_the_sizes(space, 6)
+    genomes = sizes_of(space, 6)
     inherited = _trained_errors(space, dataset, recipe, genomes, arguments.folder / "supernet")
     by_itself = []
     for number, genome in enumerate(genomes):
@@ -119,7 +119,8 @@ def single_network(space: ChainSpace, genome: np.ndarray) -> ChainSpace:
     return replace(space, name=f"{space.name}-one", layers=layers)
 
 
-def _over_the_sizes(space: ChainSpace, n: int) -> Genomes:
+def sizes_of(space: ChainSpace, n: int) -> Genomes:
+    """Genomes `(n, g)` from the smallest to the largest of 300 spread ones, evenly by rank of macs."""
     drawn = spread_genomes(space, 300, np.random.default_rng(6))
     order = np.argsort(space.tabulate(lambda block: block.macs).total(drawn))
     return drawn[order[np.linspace(0, len(order) - 1, n).astype(int)]]
