@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from service.catalogue import Catalogue
+from service.datasets import DatasetShelf
 from service.fronts import Fronts
 from service.jobs.lifecycle import Lifecycle
 from service.jobs.order import make_order
@@ -27,6 +28,7 @@ class Services:
 
     settings: Settings
     catalogue: Catalogue
+    datasets: DatasetShelf
     database: Database
     lifecycle: Lifecycle
     files: ResultFiles
@@ -57,6 +59,7 @@ def build_services(settings: Settings, catalogue: Catalogue | None = None, targe
         files = ResultFiles(settings.searches_dir)
         worker = Worker(settings, lifecycle, files, partial(make_order, settings, offered), target)
         fronts = Fronts(database, files, offered)
-        services = Services(settings, offered, database, lifecycle, files, fronts, worker, folder)
+        datasets = DatasetShelf(settings.datasets, settings.images_dir)
+        services = Services(settings, offered, datasets, database, lifecycle, files, fronts, worker, folder)
         undo.pop_all()
     return services

@@ -6,15 +6,19 @@ to say (`search.check_spec`); here only the form is checked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from search import Limit, SearchSpec
+from search import MOST_MEASURED, WORST_LATENCY, Limit, SearchSpec, Stop
+from service.search_fields import Objective, StartFrom, StartGenomes, StopCriteria
 from service.strict_model import Name, Sha256, StrictModel
 
 LARGEST_SEED = 2**63 - 1
+VERIFY_EVALUATIONS, VERIFY_IMAGES = 64, 2000
+"""Of a search with `verify` that does not say how many."""
 Value = Annotated[float, Field(ge=0, le=1e15)]
 
 
@@ -54,12 +58,14 @@ class SearchRequest(StrictModel):
         ),
     ]
     objectives: Annotated[
-        list[Name],
+        list[Objective],
         Field(
             min_length=1,
             max_length=16,
-            description="What to minimise: error (fraction), latency_ms (ms, one per device), macs, params, size_bytes,"
-            " peak_activation_bytes.",
+            description="What to minimise, at most 4 columns: error (fraction), macs, params, size_bytes,"
+            " peak_activation_bytes; latency_ms (ms, one column per device) or latency_ms:<device> (that device alone;"
+            " the others may have limits); latency_ms:worst (the largest latency of all devices, in ms);"
+            " latency_share:worst (the largest share of a device's own upper limit, which every device must have).",
             examples=[["error", "latency_ms"]],
         ),
     ] = ["error", "latency_ms"]
@@ -70,6 +76,9 @@ class SearchRequest(StrictModel):
             examples=[{"latency_ms": {"raspberry-pi-4": {"max": 25.0}}, "params": {"max": 2000000}}],
         ),
     ] = Limits()
+    stop: Annotated[StopCriteria, Field(examples=[{"stagnation_generations": 20}])] = StopCriteria()
+    start_from: StartFrom = None
+    start_genomes: StartGenomes = []
     population: Annotated[int, Field(ge=2, le=2000, description="Candidates per generation.")] = 96
     generations: Annotated[int, Field(ge=1, le=10_000, description="Generations, the random first one included.")] = 150
     seed: Annotated[
@@ -96,11 +105,55 @@ class SearchRequest(StrictModel):
         ),
     ] = False
 
+    verify: Annotated[
+        bool,
+        Field(
+            description="Evaluate candidates with the supernet's weights on the validation images of its dataset"
+            " (LUTNAS_DATASETS) during the search, and take the front from those by their verified error. Takes"
+            " seconds to tens of seconds for each network; what any search has evaluated is not evaluated again."
+        ),
+    ] = False
+    verify_evaluations: Annotated[
+        int | None,
+        Field(
+            ge=2,
+            le=MOST_MEASURED,
+            description=f"With `verify`: networks to evaluate, {VERIFY_EVALUATIONS} when left out. The front depends"
+            " on it, and not on how many of them were known before.",
+        ),
+    ] = None
+    verify_images: Annotated[
+        int | None,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description=f"With `verify`: validation images to evaluate them on, {VERIFY_IMAGES} when left out; all"
+            " where there are no more. The same ones each time.",
+        ),
+    ] = None
+
+    @field_validator("verify")
+    @classmethod
+    def _needs_error(cls, verify: bool, fields: ValidationInfo) -> bool:
+        if verify and "error" not in fields.data.get("objectives", ["error"]):
+            message = "Needs error among the objectives: add it, or leave verify out."
+            raise PydanticCustomError("verify_without_error", message)
+        return verify
+
+    @field_validator("verify_evaluations", "verify_images")
+    @classmethod
+    def _needs_verify(cls, given: int | None, fields: ValidationInfo) -> int | None:
+        # A verify that is wrong itself is not in the fields, and has its own fault.
+        if given is not None and not fields.data.get("verify", True):
+            raise PydanticCustomError("without_verify", 'Counts only with verify. Add "verify": true, or leave it out.')
+        return given
+
     @field_validator("remeasure")
     @classmethod
     def _needs_latency(cls, remeasure: bool, fields: ValidationInfo) -> bool:
-        if remeasure and "latency_ms" not in fields.data.get("objectives", ["latency_ms"]):
-            message = "Needs latency_ms among the objectives: add it, or leave remeasure out."
+        objectives = fields.data.get("objectives", ["latency_ms"])
+        if remeasure and not any(name.startswith("latency_ms") and name != WORST_LATENCY for name in objectives):
+            message = "Needs latency_ms, or latency_ms:<device>, among the objectives: add it, or leave remeasure out."
             raise PydanticCustomError("remeasure_without_latency", message)
         return remeasure
 
@@ -112,14 +165,28 @@ class SearchRequest(StrictModel):
             raise PydanticCustomError("table_of_another_device", message)
         return tables
 
+    def completed(self, seed: int, tables: Mapping[str, str]) -> SearchRequest:
+        """The request with every default filled in, and with the versions of its tables."""
+        filled: dict[str, object] = {"seed": seed, "tables": dict(tables)}
+        if self.verify:
+            filled["verify_evaluations"] = self.verify_evaluations or VERIFY_EVALUATIONS
+            filled["verify_images"] = self.verify_images or VERIFY_IMAGES
+        return self.model_copy(update=filled)
+
+    @property
+    def timed_devices(self) -> tuple[str, ...]:
+        """The devices whose own latency is minimised."""
+        named = {objective.partition(":")[2] for objective in self.objectives if objective.startswith("latency_ms:")}
+        return tuple(name for name in self.devices if "latency_ms" in self.objectives or name in named)
+
     def search_spec(self) -> SearchSpec:
         """The engine's input.
 
         Raises:
-            ValueError: the seed has not been filled in.
+            ValueError: the request has not been completed.
         """
-        if self.seed is None:
-            raise ValueError("fill in the seed first")
+        if self.seed is None or (self.verify and self.verify_evaluations is None):
+            raise ValueError("complete the request first: fill in the seed, and what verify leaves open")
         return SearchSpec(
             space=self.space,
             devices=tuple(self.devices),
@@ -128,6 +195,9 @@ class SearchRequest(StrictModel):
             population=self.population,
             generations=self.generations,
             seed=self.seed,
+            stop=Stop(**self.stop.model_dump()),
+            start_genomes=tuple(map(tuple, self.start_genomes)),
+            evaluations=self.verify_evaluations if self.verify else None,
         )
 
     def _limits(self) -> tuple[Limit, ...]:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from service.api.answer import Answer, Fraction
+from service.api.front_figures import RemeasuredAnswer, VerifiedAnswer
 from service.job import State
 from service.strict_model import Name, StrictModel
 
 MOST_GENOMES = 10_000
 Time = Annotated[str, Field(description="RFC 3339, UTC.", examples=["2026-11-22T20:00:00.000000Z"])]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Answer(BaseModel):
-    """Root of all answers: no number that is not finite."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class FaultAnswer(Answer):
@@ -195,14 +190,16 @@ class ArchitectureAnswer(Score):
 class ProgressAnswer(Answer):
     """How far a search is."""
 
-    phase: Annotated[str, Field(description="waiting, loading, evolving, remeasuring or done.")]
+    phase: Annotated[str, Field(description="waiting, loading, evolving, verifying, remeasuring or done.")]
     generation: int
     generations_total: int
-    evaluations: Annotated[int, Field(description="Distinct networks scored so far.")]
-    fraction: Annotated[Fraction, Field(description="Of the generations, or of the phase `remeasuring`.")]
+    evaluations: Annotated[int, Field(description="Distinct networks scored so far; with `verify`, on images.")]
+    fraction: Annotated[
+        Fraction, Field(description="Of the generations, of the nearest `stop` criterion, or of the phase.")
+    ]
     front_size: int
     hypervolume: Annotated[float | None, Field(description="Of the front so far, from 0 to 1; higher is better.")]
-    seconds_left: Annotated[float | None, Field(description="Of the phase `remeasuring`.")]
+    seconds_left: Annotated[float | None, Field(description="Of the phases `verifying` and `remeasuring`.")]
 
 
 class ErrorAnswer(Answer):
@@ -284,6 +281,11 @@ class FrontItemAnswer(Score):
         int | None, Field(description="Pareto rank by `remeasured_ms` among the networks measured; 1 is the front.")
     ] = None
     non_dominated_after_remeasure: bool | None = None
+    verified_error: Annotated[
+        Fraction | None,
+        Field(description="With `verify`: on validation images, with the very weights. Beside the predicted `error`."),
+    ] = None
+    verified_cross_entropy: Annotated[float | None, Field(description="With `verify`: mean, in nats.")] = None
 
 
 class FrontNetworkAnswer(FrontItemAnswer):
@@ -296,39 +298,6 @@ class FrontNetworkAnswer(FrontItemAnswer):
     ]
 
 
-class AgreementAnswer(Answer):
-    """Two series of latencies; errors and shares are fractions."""
-
-    mape: float
-    within_5: Fraction
-    within_10: Fraction
-    kendall_tau: float | None
-
-
-class RemeasuredDevice(AgreementAnswer):
-    """The table's latencies against those measured at the end, and measuring twice (`repeat`)."""
-
-    threads: int
-    repeat: AgreementAnswer
-
-
-class RemeasuredAnswer(Answer):
-    """What became of the front when its networks were measured; shares are of the networks that were."""
-
-    networks: Annotated[int, Field(description="Networks measured: all of the front, or 64 spread over it.")]
-    of: Annotated[int, Field(description="Networks of the front.")]
-    still_non_dominated: Annotated[Fraction, Field(description="By their measured latencies.")]
-    repeat_still_non_dominated: Annotated[
-        Fraction,
-        Field(description="Of the front by the first measurement, judged by the second: nobody can do better."),
-    ]
-    within_noise: Annotated[
-        Fraction, Field(description="No other network beats them by more than two measurements of one network differ.")
-    ]
-    repeat_within_noise: Fraction
-    devices: dict[str, RemeasuredDevice]
-
-
 class Evaluated(Answer):
     """Every distinct network evaluated, in the order of first evaluation; `values` as in `columns`, all minimised."""
 
@@ -336,6 +305,14 @@ class Evaluated(Answer):
     genomes: list[list[int]]
     values: list[list[float]]
     feasible: Annotated[list[bool], Field(description="Which keep all limits.")]
+
+
+class HistoryRow(Answer):
+    """Where a search stood after one generation."""
+
+    generation: Annotated[int, Field(description="Counts from 1.")]
+    evaluations: Annotated[int, Field(description="Distinct networks evaluated so far.")]
+    hypervolume: Annotated[Fraction, Field(description="Share of the reachable objective space that the front beats.")]
 
 
 class FrontAnswer(Answer):
@@ -349,8 +326,19 @@ class FrontAnswer(Answer):
     tables: Annotated[dict[str, TableSummary], Field(description="By device: the table that the search used.")]
     evaluations: int
     hypervolume: float
+    stopped_by: Annotated[
+        str | None,
+        Field(
+            description="What ended the search: generations, evaluations (with `verify`), candidates, seconds or"
+            " stagnation (see `stop`), or space_exhausted. None for searches of older versions."
+        ),
+    ] = None
+    history: Annotated[
+        list[HistoryRow] | None, Field(description="By generation. None for searches of older versions.")
+    ] = None
     items: list[FrontItemAnswer]
     remeasured: Annotated[RemeasuredAnswer | None, Field(description="With `remeasure` in the request.")] = None
+    verified: Annotated[VerifiedAnswer | None, Field(description="With `verify` in the request.")] = None
     evaluated: Annotated[Evaluated | None, Field(description="With `?include=evaluated`.")] = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -20,6 +21,7 @@ from service.jobs.lifecycle import search_not_found
 from service.jobs.remeasure import local_devices
 from service.search_request import SearchRequest
 from service.storage.job_repository import JobRepository
+from service.warm_start import start_genomes
 
 router = APIRouter(prefix="/v1/searches", tags=["searches"], route_class=StrictRoute)
 
@@ -33,17 +35,24 @@ PageToken = Annotated[str, Query(max_length=1000, description="`next_page_token`
 def post_search(request: SearchRequest, response: Response, services: ServicesDep) -> dict[str, Any]:
     """Queue a search. What cannot work is refused at once: unknown names, limits that no network of the space keeps."""
     seed = request.seed if request.seed is not None else secrets.randbelow(_RANDOM_SEEDS)
-    spec = request.model_copy(update={"seed": seed}).search_spec()
-    services.catalogue.requested(request.space)
+    # Whether candidates can be measured is not the engine's to say: the images are read by the search's own process.
+    spec = replace(request.completed(seed, {}).search_spec(), evaluations=None)
+    entry = services.catalogue.requested(request.space)
     tables = services.catalogue.tables_for(request.space, request.tables)
-    check_spec(spec, services.catalogue.resources(request.space, tables))
+    resources = services.catalogue.resources(request.space, tables)
+    check_spec(spec, resources)
     if not request.allow_emulated:
         refuse_emulated(tables, request.devices)
     if request.remeasure:
-        local_devices(request.devices, tables)
+        local_devices(request.devices, tables, request.timed_devices)
+    if request.verify:
+        services.datasets.check(entry.space, services.catalogue.supernet(entry).card)
     # From here on the search has these very tables, whatever is put or measured before it runs.
     versions = {device: services.catalogue.shelf.keep(tables[device]) for device in request.devices}
-    effective = request.model_copy(update={"seed": seed, "tables": versions})
+    effective = request.completed(seed, versions)
+    if request.start_from:
+        genomes = start_genomes(request.start_from, services.fronts, spec, resources)
+        effective = effective.model_copy(update={"start_from": None, "start_genomes": genomes})
     sent = request.model_dump(exclude_unset=True)
     job = services.lifecycle.create(sent, effective.model_dump(exclude_none=True))
     services.worker.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from service.job import SearchJob
@@ -25,6 +25,8 @@ class SearchOrder:
         pretrained_dir: folder of trained supernets; None for the shipped ones.
         hyperparameters: of the server's predictor for the space.
         nice: added to the process's niceness.
+        datasets: paths of datasets by name; `images_dir` holds what was read of them.
+        database_url: where evaluations are kept; `claims_file` is what says who makes which.
     """
 
     search_id: str
@@ -33,6 +35,10 @@ class SearchOrder:
     pretrained_dir: str | None
     hyperparameters: tuple[float, ...]
     nice: int
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    images_dir: str = ""
+    database_url: str = ""
+    claims_file: str = ""
 
     def to_json(self) -> str:
         """The order as text."""
@@ -59,4 +65,8 @@ def make_order(settings: Settings, catalogue: Catalogue, job: SearchJob) -> Sear
         pretrained_dir=None if settings.pretrained_dir is None else str(settings.pretrained_dir),
         hyperparameters=supernet.hyperparameters,
         nice=settings.child_nice,
+        datasets={name: str(path) for name, path in settings.datasets.items()},
+        images_dir=str(settings.images_dir),
+        database_url=settings.url,
+        claims_file=str(settings.claims_file),
     )

@@ -11,9 +11,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from service.job import JobError, Progress
@@ -22,7 +24,9 @@ from service.jobs.order import SearchOrder
 
 if TYPE_CHECKING:
     from latency_tables import LatencyTable
-    from search import GenerationReport, SearchResult
+    from search import GenerationReport, SearchResult, Space
+    from service.catalogue import Supernet
+    from service.jobs.verification import ImageErrors
 
 _LOG = logging.getLogger("lutnas.runner")
 _PROGRESS_EVERY_S = 0.2
@@ -61,15 +65,16 @@ class ProgressReporter:
             SearchCancelled: the worker has asked to stop.
         """
         self._stop_if_asked()
-        self._last = Progress(
-            "evolving",
-            report.generation,
-            report.generations_total,
-            report.evaluations,
-            report.hypervolume,
-            report.front_size,
+        self._last = replace(
+            self._last,
+            generation=report.generation,
+            generations_total=report.generations_total,
+            evaluations=report.evaluations,
+            hypervolume=report.hypervolume,
+            front_size=report.front_size,
+            phase_fraction=report.fraction if self._last.phase == "evolving" else self._last.phase_fraction,
         )
-        self._tell(self._last, _PROGRESS_EVERY_S, at_once=report.generation == report.generations_total)
+        self._tell(self._last, _PROGRESS_EVERY_S, at_once=report.fraction >= 1)
 
     def on_remeasuring(self, fraction: float, seconds_left: float) -> None:
         """Called while the front is measured again, after each sample.
@@ -81,6 +86,24 @@ class ProgressReporter:
         first = self._last.phase != "remeasuring"
         self._last = replace(self._last, phase="remeasuring", phase_fraction=fraction, seconds_left=seconds_left)
         self._tell(self._last, _REMEASURING_EVERY_S, at_once=first)
+
+    def flush(self) -> None:
+        """Send what was last reported, whenever that was."""
+        self._tell(self._last, 0.0, at_once=True)
+
+    def on_verifying(self, done: int, budget: int, seconds_left: float | None) -> None:
+        """Called while networks are evaluated on images, after each batch of images.
+
+        Raises:
+            SearchCancelled: the worker has asked to stop.
+        """
+        self._stop_if_asked()
+        first = self._last.phase != "verifying"
+        share = min(done / budget, 1.0)
+        self._last = replace(
+            self._last, phase="verifying", evaluations=done, phase_fraction=share, seconds_left=seconds_left
+        )
+        self._tell(self._last, _PROGRESS_EVERY_S, at_once=first)
 
     def _stop_if_asked(self) -> None:
         from search import SearchCancelled
@@ -127,7 +150,21 @@ def _outcome(order: SearchOrder, connection: Connection[Any, Any]) -> Message:
     except Exception:  # noqa: BLE001 - a job's border, the one broad except (DESIGN.md, section 7)
         _LOG.exception("search %s failed", order.search_id)
         return JobError("internal_error", "This is a fault of lutnas. The server's log tells more; please report it.")
-    return Done(len(result.front))
+    return Done(len(result.front), _reason(result))
+
+
+def _reason(result: SearchResult) -> str | None:
+    """What ended a search before its last generation, in words."""
+    from search import StopReason
+
+    reasons = {
+        StopReason.CANDIDATES: "stop.candidates",
+        StopReason.SECONDS: "stop.seconds",
+        StopReason.STAGNATION: "stop.stagnation_generations",
+        StopReason.SPACE_EXHAUSTED: "every network of the space has been evaluated",
+    }
+    reason = reasons.get(result.stopped_by)
+    return None if reason is None else f"ended after generation {len(result.hypervolume)}: {reason}"
 
 
 def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResult:
@@ -140,13 +177,35 @@ def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResul
     request = SearchRequest.model_validate(order.request)
     spec = request.search_spec()
     resources, supernet = load_resources(order)
-    check_spec(spec, resources)
-    tables = {device: cast("LatencyTable", resources.tables[device]) for device in spec.devices}
-    here = local_devices(spec.devices, tables) if request.remeasure else {}
     reporter = ProgressReporter(connection)
-    result = run_search(spec, resources, reporter.on_generation)
+    with _errors_on_images(order, resources.space, supernet, reporter) as errors:
+        resources = replace(resources, measure=errors)
+        check_spec(spec, resources)
+        tables = {device: cast("LatencyTable", resources.tables[device]) for device in spec.devices}
+        here = local_devices(spec.devices, tables, request.timed_devices) if request.remeasure else {}
+        result = run_search(spec, resources, reporter.on_generation, time.monotonic)
+    reporter.flush()
     again = remeasure(result, resources.space, here, supernet, reporter.on_remeasuring) if here else None
+    verified = None if errors is None else errors.verified(result.front, resources.predictor)
     basis = Basis(resources.space, tables, supernet.sha256)
-    for name, content in result_files(result, basis, Added(again)).items():
+    for name, content in result_files(result, basis, Added(again, verified)).items():
         send(connection, ResultFile(name, content))
     return result
+
+
+@contextmanager
+def _errors_on_images(
+    order: SearchOrder, space: Space, supernet: Supernet, reporter: ProgressReporter
+) -> Iterator[ImageErrors | None]:
+    """What measures a search's networks; None for a search by prediction alone."""
+    if not order.request.get("verify"):
+        yield None
+        return
+    from service.datasets import DatasetShelf
+    from service.jobs.verification import Subnets, drawn_images, open_image_errors
+
+    datasets = {name: Path(path) for name, path in order.datasets.items()}
+    validation = DatasetShelf(datasets, Path(order.images_dir)).validation(space, supernet.card)
+    images = drawn_images(validation, int(order.request["verify_images"]))
+    with open_image_errors(order, Subnets(space, supernet, images), reporter.on_verifying) as errors:
+        yield errors

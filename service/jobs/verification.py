@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from latency_tables import kendall_tau
-from search import Evaluation, FrontItem, Genomes, Measured, Predictor, Space, evaluate_onnx
+from search import Evaluation, FrontItem, Genomes, LabelledImages, Measured, Predictor, Space, evaluate_onnx
 from service.catalogue import Supernet
-from service.storage.evaluation_cache import EvaluationCache
-
-if TYPE_CHECKING:
-    from search import LabelledImages
+from service.jobs.order import SearchOrder
+from service.storage.evaluation_cache import CachePlace, EvaluationCache, open_cache
+from service.storage.evaluation_repository import EvaluationKey
 
 Genome = tuple[int, ...]
 Clock = Callable[[], float]
-OnStep = Callable[[int, float | None], None]
-"""Called with the evaluations done and the seconds left where they can be told; what it raises ends the search."""
+OnStep = Callable[[int, int, float | None], None]
+"""Called with the evaluations done, the budget, and the seconds left where known; what it raises ends the search."""
 _DRAWN_WITH = 0
 """Seed of the draw of images: the same for all searches, so that they share evaluations."""
 _PAUSE_S = 0.05
@@ -145,10 +145,24 @@ class ImageErrors:
         done = len(self.found)
         made = done - self.from_cache
         if not made:
-            self._on_step(done, None)
+            self._on_step(done, self._budget, None)
             return
         each_s = self._evaluating_s / made + self._choosing_s / done
-        self._on_step(done, each_s * max(self._budget - done, 0))
+        self._on_step(done, self._budget, each_s * max(self._budget - done, 0))
+
+
+@contextmanager
+def open_image_errors(order: SearchOrder, subnets: Subnets, on_step: OnStep) -> Iterator[ImageErrors]:
+    """Errors of a search's networks, kept in the database of the server that gave the order.
+
+    Raises:
+        OSError: the file of claims cannot be made.
+    """
+    images = subnets.images
+    key = EvaluationKey(subnets.supernet.sha256, subnets.space.sha256, images.sha256)
+    place = CachePlace(order.database_url, order.claims_file)
+    with open_cache(place, key, len(images)) as cache:
+        yield ImageErrors(subnets, cache, int(order.request["verify_evaluations"]), on_step)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from service.api.strict_json import parse_json
 from service.errors import MalformedBodyError, PageTokenError
 from service.job import State
 from service.json_pointer import pointer
-from service.search_request import SearchRequest
+from service.search_request import VERIFY_EVALUATIONS, VERIFY_IMAGES, SearchRequest
 from tests.unit.service.test_job import JOB
 
 KEY = "skip in=1x2x3 out=1x2x3"
@@ -107,15 +107,59 @@ def test_a_front_is_measured_again_only_when_asked_for() -> None:
 
 @pytest.mark.parametrize("objectives", [["error"], ["error", "macs"]])
 def test_what_is_not_minimised_cannot_be_measured_again(objectives: list[str]) -> None:
-    with pytest.raises(ValidationError, match="latency_ms among the objectives") as caught:
+    with pytest.raises(ValidationError, match="among the objectives") as caught:
         SearchRequest.model_validate(BASE | {"objectives": objectives, "remeasure": True})
     assert [fault["loc"] for fault in caught.value.errors()] == [("remeasure",)]
     assert SearchRequest.model_validate(BASE | {"objectives": objectives, "remeasure": False})
 
 
+def test_a_verified_search_has_a_budget_and_images_when_completed() -> None:
+    request = SearchRequest.model_validate(BASE | {"verify": True})
+    completed = request.completed(7, {"pixel-3": "a" * 64})
+    assert (completed.verify_evaluations, completed.verify_images) == (VERIFY_EVALUATIONS, VERIFY_IMAGES)
+    assert (completed.seed, completed.tables) == (7, {"pixel-3": "a" * 64})
+    assert completed.search_spec().evaluations == VERIFY_EVALUATIONS
+    assert SearchRequest.model_validate(completed.model_dump(exclude_none=True)) == completed
+
+
+def test_what_a_verified_search_states_is_kept() -> None:
+    stated = {"verify": True, "verify_evaluations": 2, "verify_images": 10}
+    completed = SearchRequest.model_validate(BASE | stated).completed(7, {})
+    assert (completed.verify_evaluations, completed.verify_images) == (2, 10)
+
+
+def test_a_search_by_prediction_alone_has_no_budget() -> None:
+    completed = SearchRequest.model_validate(BASE).completed(7, {})
+    assert not {"verify_evaluations", "verify_images"} & set(completed.model_dump(exclude_none=True))
+    assert completed.search_spec().evaluations is None
+
+
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [
+        ({"verify": 1}, ["verify"]),
+        ({"verify": None}, ["verify"]),
+        ({"verify": True, "objectives": ["macs", "params"]}, ["verify"]),
+        ({"verify": True, "verify_evaluations": 1}, ["verify_evaluations"]),
+        ({"verify": True, "verify_evaluations": 2001, "verify_images": 9}, ["verify_evaluations", "verify_images"]),
+        ({"verify": True, "verify_evaluations": 64.0}, ["verify_evaluations"]),
+        ({"verify": True, "verify_images": "all"}, ["verify_images"]),
+        ({"verify_evaluations": 64}, ["verify_evaluations"]),
+        ({"verify": False, "verify_images": 500}, ["verify_images"]),
+        ({"verify": "yes", "verify_images": 500}, ["verify"]),
+    ],
+)
+def test_senseless_verification_is_refused_where_it_stands(change: dict, places: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest.model_validate(BASE | change)
+    assert [fault["loc"] for fault in caught.value.errors()] == [(place,) for place in places]
+
+
 def test_a_spec_needs_its_seed() -> None:
     with pytest.raises(ValueError, match="seed"):
         SearchRequest.model_validate(BASE).search_spec()
+    with pytest.raises(ValueError, match="verify"):
+        SearchRequest.model_validate(BASE | {"verify": True, "seed": 1}).search_spec()
 
 
 @pytest.mark.parametrize(
