@@ -5,12 +5,14 @@
     python -m benchmarks.supernet norms --dataset cifar10.tar.xz --folder runs/fbnet
     python -m benchmarks.supernet ranking --dataset cifar10.tar.xz --folder runs/macro --table nas_bench_macro.npz
     python -m benchmarks.supernet front --dataset cifar10.tar.xz
-    python -m benchmarks.supernet alone --dataset cifar10.tar.xz --folder runs/alone
+    python -m benchmarks.supernet recipes --dataset cifar10.tar.xz --folder runs/short
+    python -m benchmarks.supernet alone --dataset cifar10.tar.xz --folder runs/short
 
 `parity`: exported ONNX against the supernet in PyTorch. `card`: errors measured when the artefact was made. `norms`:
 what batch norm loses without recalibration on images, for a training's checkpoints before and after the phase with
 frozen statistics (ADR 0002). `ranking`: inherited scores against networks trained one by one, for a training of
-`benchmarks/spaces/nas-bench-macro.json`. `front`: test accuracy by macs. `alone`: inherited against trained alone.
+`benchmarks/spaces/nas-bench-macro.json`. `front`: test accuracy by macs. `recipes`: short trainings with one part of the
+recipe changed. `alone`: inherited against trained alone; it goes on with the first supernet of `recipes`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from torch import Tensor
 
 from benchmarks.supernet_front import alone, front
 from benchmarks.supernet_ranking import ranking
+from benchmarks.supernet_recipes import recipes
 from search import load_space, random_genomes, read_artefact
 from search.space.architecture import Architecture
 from search.supernet.evaluate import run_onnx
@@ -173,19 +176,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.supernet", description=__doc__)
     parser.add_argument("figure", choices=sorted(FIGURES))
     parser.add_argument("--dataset", type=Path, help="image archive; `parity` goes without, on made images")
-    parser.add_argument("--folder", type=Path, help="a training's folder, for `norms`, `ranking` and `alone`")
+    parser.add_argument(
+        "--folder", type=Path, help="a training's folder, for `norms`, `ranking`, `recipes` and `alone`"
+    )
     parser.add_argument("--table", type=Path, help="nas_bench_macro.npz, for `ranking`")
     parser.add_argument("--scores", type=Path, help="write scores of `ranking` here, for benchmarks.predictor --prior")
     parser.add_argument("--networks", type=int, default=40, help="random networks of `norms` and `ranking`")
     parser.add_argument("--images", type=int, default=1000, help="validation images of `norms` and `ranking`")
-    parser.add_argument("--epochs", type=float, default=8.0, help="of every training of `alone`")
-    parser.add_argument("--training-images", type=int, default=10_000, help="of `alone`")
+    parser.add_argument("--epochs", type=float, default=8.0, help="of every training of `alone` and `recipes`")
+    parser.add_argument("--training-images", type=int, default=10_000, help="of `alone` and `recipes`")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     return parser
 
 
-FIGURES = {"parity": parity, "card": card, "norms": norms, "ranking": ranking, "front": front, "alone": alone}
+FIGURES = {
+    "parity": parity,
+    "card": card,
+    "norms": norms,
+    "ranking": ranking,
+    "front": front,
+    "alone": alone,
+    "recipes": recipes,
+}
 
 
 if __name__ == "__main__":

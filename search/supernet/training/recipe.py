@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Recipe:
     """The largest network first, then with random ones that learn from it, at last with frozen statistics.
 
-    The order of once-for-all (Cai et al. 2020) with the in-place distillation of BigNAS (Yu et al. 2020); AdamW
+    The order of once-for-all (Cai et al. 2020), the random ones late, with the in-place distillation of BigNAS (Yu et al. 2020); AdamW
     (Loshchilov and Hutter 2019), because a path leaves many weights without a gradient. What was measured against
     what: docs/training.md. Shares are of all steps.
 
@@ -28,15 +28,15 @@ class Recipe:
     """
 
     epochs: float = 20.0
-    largest_share: float = 0.08
-    small_until: float = 0.6
+    largest_share: float = 0.55
+    small_until: float = 0.83
     small_size: float = 0.75
-    frozen_from: float = 0.88
+    frozen_from: float = 0.94
     batch: int = 96
     random_paths: int = 2
     soft_share: float = 0.5
     label_smoothing: float = 0.1
-    learning_rate: float = 3e-3
+    learning_rate: float = 2.5e-3
     frozen_learning_rate: float = 6e-4
     warm_up_steps: int = 150
     weight_decay: float = 0.05
