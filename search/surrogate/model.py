@@ -1,11 +1,9 @@
 """What is believed about the errors of candidates that were not measured, kept up to date measurement by measurement.
 
-A Gaussian process on the logarithm of the error: where a front bends, errors differ by factors, not by amounts.
+A Gaussian process on warped errors, as in the predictor; what it expects is handed on as a log-normal error.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,31 +11,19 @@ from scipy.linalg import cholesky, solve_triangular
 
 from search.predictor.covariance import Encoded, Floats, Kernel
 from search.predictor.regression import fit_hyperparameters
+from search.predictor.warp import fit_warp
 from search.surrogate.acquisition import LogNormal
 
-_SMALLEST_ERROR = 1e-4
 _SMALLEST_VARIANCE = 1e-9
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Logarithms of errors, centred and scaled."""
-
-    centre: float
-    spread: float
-
-    def targets(self, errors: Floats) -> Floats:
-        """Errors `(n,)` as the process sees them; errors under 0.0001 count as that."""
-        return (np.log(np.maximum(errors, _SMALLEST_ERROR)) - self.centre) / self.spread
+_SMALLEST_DEVIATION = 1e-6
 
 
 class Model:
     """A process fitted on measured candidates."""
 
     def __init__(self, encoded: Encoded, errors: Floats, membership: Floats) -> None:
-        logarithms = np.log(np.maximum(errors, _SMALLEST_ERROR))
-        self.scale = Scale(float(logarithms.mean()), float(logarithms.std()) or 1.0)
-        targets = self.scale.targets(errors)
+        self.warp = fit_warp(errors)
+        targets = self.warp.forward(errors)
         self.kernel = Kernel(fit_hyperparameters(encoded, targets, membership), membership)
         self._encoded = encoded
         covariance = self.kernel(encoded, encoded)
@@ -47,14 +33,14 @@ class Model:
 
     @property
     def noise(self) -> float:
-        """Variance of a measurement, in the units of the scale."""
+        """Variance of a measurement, of warped errors."""
         return self.kernel.hyperparameters.noise + _SMALLEST_VARIANCE
 
     def median(self, candidates: Encoded) -> Floats:
         """Errors that are as likely too high as too low, `(n,)`."""
         weights = solve_triangular(self._factor, self._whitened, lower=True, trans="T")
         mean = weights @ self.kernel(self._encoded, candidates)
-        return np.asarray(np.exp(self.scale.centre + self.scale.spread * mean))
+        return self.warp.inverse(mean)
 
     def beliefs(self, candidates: Encoded) -> Beliefs:
         """About n candidates."""
@@ -75,9 +61,10 @@ class Beliefs:
     @property
     def log_normal(self) -> LogNormal:
         """Of the errors that would be measured, noise included."""
-        scale = self._model.scale
-        variance = np.maximum(self._variance, 0.0) + self._model.noise
-        return LogNormal(scale.centre + scale.spread * self._mean, scale.spread * np.sqrt(variance))
+        inverse, deviation = self._model.warp.inverse, np.sqrt(np.maximum(self._variance, 0.0) + self._model.noise)
+        mean = np.log(inverse(self._mean))
+        # As far below as errors better than expected lie: what is gained lies there.
+        return LogNormal(mean, np.maximum(mean - np.log(inverse(self._mean - deviation)), _SMALLEST_DEVIATION))
 
     def take(self, rows: npt.NDArray[np.int64]) -> Beliefs:
         """About these candidates alone, in their order."""
@@ -89,7 +76,7 @@ class Beliefs:
         covariance = self._model.kernel(self._candidates[np.array([row])], self._candidates)[0]
         scale = np.sqrt(max(self._variance[row], 0.0) + self._model.noise)
         explained = (covariance - self._explained[:, row] @ self._explained) / scale
-        surprise = (self._model.scale.targets(np.array([error]))[0] - self._mean[row]) / scale
+        surprise = (self._model.warp.forward(np.array([error]))[0] - self._mean[row]) / scale
         self._explained = np.vstack([self._explained, explained])
         self._mean = self._mean + surprise * explained
         self._variance = self._variance - explained**2
