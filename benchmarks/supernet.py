@@ -11,8 +11,8 @@
 `parity`: exported ONNX against the supernet in PyTorch. `card`: errors measured when the artefact was made. `norms`:
 what batch norm loses without recalibration on images, for a training's checkpoints before and after the phase with
 frozen statistics (ADR 0002). `ranking`: inherited scores against networks trained one by one, for a training of
-`benchmarks/spaces/nas-bench-macro.json`. `front`: test accuracy by macs. `recipes`: short trainings with one part of the
-recipe changed. `alone`: inherited against trained alone; it goes on with the first supernet of `recipes`.
+`benchmarks/spaces/nas-bench-macro.json`. `front`: test accuracy by macs. `recipes`: short trainings with one part of
+the recipe changed. `alone`: inherited against trained alone; it goes on with the first supernet of `recipes`.
 """
 
 from __future__ import annotations

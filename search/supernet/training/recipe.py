@@ -10,9 +10,10 @@ from dataclasses import dataclass
 class Recipe:
     """The largest network first, then with random ones that learn from it, at last with frozen statistics.
 
-    The order of once-for-all (Cai et al. 2020), the random ones late, with the in-place distillation of BigNAS (Yu et al. 2020); AdamW
-    (Loshchilov and Hutter 2019), because a path leaves many weights without a gradient. What was measured against
-    what: docs/training.md. Shares are of all steps.
+    The order of once-for-all (Cai et al. 2020) with the in-place distillation of BigNAS (Yu et al. 2020): a step of the
+    largest alone costs a third of one with random networks, and they inherit what it learned. AdamW (Loshchilov and
+    Hutter 2019), because a path leaves many weights without a gradient. What was measured: docs/training.md. Shares
+    are of all steps.
 
     Attributes:
         epochs: of the whole training; every step shows `batch` images to each of its networks.
