@@ -153,7 +153,7 @@ class Training:
         order = np.random.default_rng([self.recipe.seed, _SHUFFLE, epoch]).permutation(self.images)
         rows = order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
         rng = np.random.default_rng([self.recipe.seed, _IMAGES, step])
-        # Every image is mirrored in every second epoch: two epochs show both sides of each (Jordan 2024, section 3.6).
+        # Every image is mirrored in every second epoch: two epochs show both sides of each (Jordan 2024).
         first_side = np.random.default_rng([self.recipe.seed, _MIRROR]).integers(0, 2, self.images)
         mirrored = (first_side[rows] + epoch) % 2 == 1
         batch = self.dataset.train.take(rows)
