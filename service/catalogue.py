@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from latency_tables import LatencyTable
+from latency_tables import LatencyTable, OperatorKey
 from search import Architecture, Predictor, SearchResources, Space
 from service.errors import NoSupernetError, NotFoundError, UnknownNameError
 from service.plans import Plans
+from service.space_shelf import SpaceShelf
 from service.table_errors import EmulatedTableError, TableVersionError
 from service.table_shelf import TableShelf
 
@@ -44,11 +45,22 @@ class SpaceEntry:
 
 
 class Catalogue:
-    """Spaces by name, with the tables on the shelf."""
+    """Spaces by name, with the tables on the shelf; a space of the user stands in front of a shipped one."""
 
-    def __init__(self, entries: Mapping[str, SpaceEntry], shelf: TableShelf) -> None:
-        self._entries = dict(entries)
+    def __init__(self, entries: Mapping[str, SpaceEntry], shelf: TableShelf, own: SpaceShelf | None = None) -> None:
+        self._shipped = dict(entries)
+        self._own = own
+        self._seen: Mapping[str, SpaceEntry] = {} if own is None else own.entries()
+        self._offered = self._shipped | dict(self._seen)
         self.shelf = shelf
+
+    @property
+    def _entries(self) -> Mapping[str, SpaceEntry]:
+        own = self._seen if self._own is None else self._own.entries()
+        if own is not self._seen:
+            self._seen, self._offered = own, self._shipped | dict(own)
+            self.shelf.serve({name: operator_keys(entry.space) for name, entry in self._offered.items()})
+        return self._offered
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,6 +125,11 @@ class Catalogue:
     def tables_of(self, device: str) -> dict[str, LatencyTable]:
         """Tables of a device by space, empty for an unknown device."""
         return {space: table for (name, space), table in self.shelf.tables().items() if name == device}
+
+
+def operator_keys(space: Space) -> tuple[OperatorKey, ...]:
+    """The operators that a table for a space must hold."""
+    return tuple(block.operator_key for block in space.operators() if block.operator_key is not None)
 
 
 def refuse_emulated(tables: Mapping[str, LatencyTable], devices: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from service.cli_options import (
     one_thread_for_linear_algebra,
     settings_with,
 )
+from service.cli_spaces import spaces
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +28,7 @@ def main() -> None:
 _Command = Callable[..., None]
 
 main.add_command(devices)
+main.add_command(spaces)
 
 
 def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:

@@ -11,6 +11,7 @@ ServiceError
  |    +-- DatabaseStartError     the database cannot be opened, written or migrated
  |    +-- DeviceNameError        a device's name cannot be a file name
  |    +-- UnknownDeviceError     no table of that device, or none of it for that space
+ |    +-- SpaceRefusedError      a space cannot be added or removed
  |    +-- OutputError            a file that a command writes cannot be written
  |    +-- DemoError              the demo's service or one of its searches did not succeed
  +-- RequestError               the request is at fault; carries faults with JSON pointers
@@ -139,6 +140,15 @@ class UnknownDeviceError(StartError):
     def __init__(self, wanted: str, known: Sequence[str]) -> None:
         super().__init__(f"No latency table of {wanted[:200]}. Known: {', '.join(known) or 'none'}.")
         self.known = tuple(known)
+
+
+class SpaceRefusedError(StartError):
+    """A space cannot be added or removed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"Space {name[:200]} {reason}.")
+        self.name = name
+        self.reason = reason
 
 
 class OutputError(StartError):

@@ -23,7 +23,7 @@ def import_measurement(space: str, device: str, result: Path, tables_dir: Path, 
             has times that no device has; or it is of networks alone, and no other device has a table for the space.
     """
     check_device_name(device)
-    entry = load_space_entry(space)
+    entry = load_space_entry(space, tables_dir)
     content = read_measurement(result)
     shelf = load_shelf(tables_dir)
     with console.status("Estimating operator costs ..."):

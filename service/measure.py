@@ -36,7 +36,7 @@ def measure_device(space: str, device: str, options: MeasureOptions, tables_dir:
         StorageError: the table cannot be written now.
     """
     check_device_name(device)
-    entry = load_space_entry(space)
+    entry = load_space_entry(space, tables_dir)
     packed = entry.plans.get()
     shelf = load_shelf(tables_dir)
     make_writable(shelf.path(device, space).parent)

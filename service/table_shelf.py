@@ -69,6 +69,12 @@ class TableShelf:
             own = {(table.device, table.space): table for table in usable}
             return self._shipped | own
 
+    def serve(self, operators: Operators) -> None:
+        """Offer tables for these spaces from now on; the user's are checked against them again."""
+        with self._lock:
+            self._operators = operators
+            self._stamps, self._read, self._damaged = {}, {}, {}
+
     def others(self, device: str, space: str) -> list[LatencyTable]:
         """Tables that say how other real devices divide their time among a space's operators; emulated ones do not."""
         found = (table for (name, made_for), table in self.tables().items() if made_for == space and name != device)

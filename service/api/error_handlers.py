@@ -70,6 +70,7 @@ STATUS = {
     "DataFolderError": 500,
     "DatabaseStartError": 500,
     "UnknownDeviceError": 500,
+    "SpaceRefusedError": 500,
     "OutputError": 500,
     "DeviceNameError": 500,
     "DemoError": 500,
