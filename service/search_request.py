@@ -157,6 +157,13 @@ class SearchRequest(StrictModel):
             raise PydanticCustomError("remeasure_without_latency", message)
         return remeasure
 
+    @field_validator("start_from")
+    @classmethod
+    def _once(cls, start_from: list[str] | None) -> list[str] | None:
+        if len(set(start_from or [])) < len(start_from or []):
+            raise PydanticCustomError("named_twice", "Names a search twice. Name each once.")
+        return start_from
+
     @field_validator("tables")
     @classmethod
     def _of_its_devices(cls, tables: dict[str, str] | None, fields: ValidationInfo) -> dict[str, str] | None:
