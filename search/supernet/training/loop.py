@@ -77,9 +77,15 @@ class Training:
         elif start is not None:
             read_checkpoint(start, self.supernet, None)
 
-    def run(self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0) -> None:
-        """Train to the end; report about every 50 steps, write a checkpoint every `checkpoint_s` seconds."""
+    def run(
+        self, on_report: Callable[[StepReport], None], *, checkpoint_s: float = 120.0, report_s: float = 5.0
+    ) -> None:
+        """Train to the end; report every 50 steps and `report_s` seconds, write a checkpoint every `checkpoint_s`.
+
+        What `on_report` raises ends the training, with a checkpoint.
+        """
         written = reported = time.monotonic()
+        first = self.step
         self.supernet.train()
         while self.step < self.steps:
             if self.step == self.freeze_step:
@@ -88,16 +94,23 @@ class Training:
             loss, accuracy = self.train_step()
             self.step += 1
             now = time.monotonic()
-            if self.step % 50 == 0:
-                speed = 50 * self.recipe.batch / (now - reported)
-                left = self._work_left() * (now - reported) / (50 * self._work(self.step - 1))
-                frozen = self.supernet.frozen_statistics
-                on_report(StepReport(self.step, self.steps, loss, accuracy, speed, frozen, left))
-                reported = now
+            if self.step % 50 == 0 or now - reported >= report_s:
+                self._report(on_report, (loss, accuracy), (now - reported) / (self.step - first))
+                reported, first = now, self.step
             if now - written > checkpoint_s:
                 self._save()
                 written = now
         self._save()
+
+    def _report(self, on_report: Callable[[StepReport], None], outcome: tuple[float, float], step_s: float) -> None:
+        """Tell of the last step, whose kind takes `step_s` seconds."""
+        speed, left = self.recipe.batch / step_s, self._work_left() * step_s / self._work(self.step - 1)
+        frozen = self.supernet.frozen_statistics
+        try:
+            on_report(StepReport(self.step, self.steps, *outcome, speed, frozen, left))
+        except BaseException:
+            self._save()
+            raise
 
     def _work(self, step: int) -> int:
         """Pixels of a step over all its networks: its time, roughly, in an unknown unit."""

@@ -77,7 +77,7 @@ def test_a_finished_training_does_nothing_more(
     assert training.step == STEPS
     assert training.supernet.frozen_statistics
     monkeypatch.setattr(training, "train_step", lambda: pytest.fail("trained"))
-    training.run(lambda report: pytest.fail("reported"))
+    training.run(lambda report: pytest.fail("reported"), report_s=float("inf"))
     assert all(torch.equal(tensor, whole[1][name]) for name, tensor in load_file(training.checkpoint).items())
 
 
@@ -113,7 +113,7 @@ def test_it_learns_what_can_be_learned(tmp_path: Path, tiny: ChainSpace) -> None
     recipe = replace(RECIPE, epochs=9, largest_share=0.22, batch=20, warm_up_steps=5, random_paths=1, frozen_from=0.9, small_until=0.0, label_smoothing=0.0)
     training = Training(tiny, bright_dataset(200), recipe, tmp_path)
     reports: list[StepReport] = []
-    training.run(reports.append)
+    training.run(reports.append, report_s=float("inf"))
     losses = [report.loss for report in reports]
     assert [report.step for report in reports] == [50]
     assert not reports[0].frozen
@@ -262,3 +262,18 @@ def test_smallest_and_largest_are_the_ends_of_the_space(tiny: ChainSpace, fbnet:
     for space in (tiny, fbnet):
         macs = space.tabulate(lambda block: block.macs)
         assert (smallest(space).macs, largest(space).macs) == (macs.lowest_total(), macs.highest_total())
+
+
+def test_a_training_that_its_listener_ends_goes_on_where_it_was(
+    tmp_path: Path, tiny: ChainSpace, whole: tuple[Path, dict[str, Tensor]]
+) -> None:
+    def end(report: StepReport) -> None:
+        if report.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Training(tiny, DATASET, RECIPE, tmp_path).run(end, report_s=0.0)
+    again = Training(tiny, DATASET, RECIPE, tmp_path)
+    assert again.step == 2
+    again.run(lambda report: None)
+    assert all(torch.equal(tensor, whole[1][name]) for name, tensor in load_file(again.checkpoint).items())
