@@ -49,7 +49,7 @@ class TabularSpace:
         return len(self.genomes)
 
     def column(self, key: str) -> Floats:
-        """A column, `(n,)`, the mean of its repeats; in the file's unit, NaN where the file has it.
+        """A column, `(n,)`, in the file's unit: the mean of the finite repeats, NaN where there are none.
 
         Raises:
             TabularFileError: no such column, or none of n numbers; lists those there are.
@@ -61,7 +61,11 @@ class TabularSpace:
         if key not in self.columns:
             raise TabularFileError(self.name, f"has no column {key[:80]!r}. Columns: {_listed(self.columns)}")
         values = self.columns[key]
-        return values if values.ndim == 1 else values.mean(axis=1)
+        if values.ndim == 1:
+            return values
+        finite = np.isfinite(values)
+        totals = np.where(finite, values, 0.0).sum(axis=1)
+        return np.divide(totals, finite.sum(axis=1), out=np.full(len(values), np.nan), where=finite.any(axis=1))
 
     def error(self, key: str) -> Floats:
         """A column of errors as fractions, `(n,)`: one with a value above 1 is in percent.

@@ -73,6 +73,15 @@ def test_repeated_measurements_are_averaged(tmp_path: Path) -> None:
     assert _read(tmp_path, repeats=repeats).error("repeats") == pytest.approx(np.linspace(0.4, 0.1, 12))
 
 
+def test_repeats_that_are_missing_do_not_count(tmp_path: Path) -> None:
+    repeats = np.full((12, 2), 30.0)
+    repeats[0, 0], repeats[1] = np.nan, np.nan
+    error = _read(tmp_path, repeats=repeats).error("repeats")
+    assert error[0] == pytest.approx(0.3)
+    assert np.isnan(error[1])
+    assert np.isfinite(error[2:]).all()
+
+
 @pytest.mark.parametrize("values", [np.linspace(-1, 40, 12), np.linspace(0, 101, 12)])
 def test_errors_outside_percent_are_refused(tmp_path: Path, values: np.ndarray) -> None:
     with pytest.raises(TabularFileError, match="errors are fractions or percent"):
