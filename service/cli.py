@@ -17,6 +17,7 @@ from service.cli_options import (
     settings_with,
 )
 from service.cli_spaces import spaces
+from service.cli_train import train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +30,7 @@ _Command = Callable[..., None]
 
 main.add_command(devices)
 main.add_command(spaces)
+main.add_command(train)
 
 
 def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import search
 from search import (
     ChainSpace,
     SpaceFileError,
@@ -24,6 +25,7 @@ from search import (
 
 DEFINITION = "space.json"
 ARTEFACT_FILES = ("card.json", "weights.safetensors", "evaluations.npz")
+_CATALOGUE = Path(search.__file__).parent / "space" / "catalogue"
 _LOCK = ".lock"
 Stamp = tuple[tuple[int, int, int], ...]
 """Changes when one of a space's files does."""
@@ -87,19 +89,27 @@ def check_shipped_name(space: ChainSpace, path: Path) -> None:
         raise SpaceFileError(str(path), reason)
 
 
-def find_space(text: str, spaces_dir: Path) -> ChainSpace:
-    """A space by its name, the user's or shipped, or by the path of a file that ends in `.json`.
+def space_file(text: str, spaces_dir: Path) -> Path:
+    """The file of a space by its name, the user's or shipped, or by the path of a file that ends in `.json`.
 
     Raises:
         UnknownSpaceError: no such space; lists the known ones.
-        SpaceFileError: its file is damaged.
     """
     if text.endswith(".json"):
-        return read_chain_space(Path(text))
+        return Path(text)
+    # The name is only compared with known ones, never joined to a path as it comes.
     own = space_folders(spaces_dir)
     if text in own:
-        return read_chain_space(spaces_dir / text / DEFINITION)
-    known = tuple(sorted({*known_spaces(), *own}))
-    if text not in known:
-        raise UnknownSpaceError(text, known)
-    return load_space(text)
+        return spaces_dir / text / DEFINITION
+    if text not in known_spaces():
+        raise UnknownSpaceError(text, tuple(sorted({*known_spaces(), *own})))
+    return _CATALOGUE / f"{text}.json"
+
+
+def find_space(text: str, spaces_dir: Path) -> ChainSpace:
+    """The space of `space_file`.
+
+    Raises:
+        UnknownSpaceError, SpaceFileError: there is none, or its file is damaged.
+    """
+    return read_chain_space(space_file(text, spaces_dir))

@@ -11,21 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-import search
-from search import ChainSpace, ErrorPredictor, SupernetArtefact, evaluate_onnx, export_onnx, known_spaces
+from search import (
+    ChainSpace,
+    ErrorPredictor,
+    SupernetArtefact,
+    evaluate_onnx,
+    export_onnx,
+    known_spaces,
+    read_chain_space,
+)
 from service.errors import SpaceRefusedError, StorageFullError
 from service.space_folder import (
     ARTEFACT_FILES,
     DEFINITION,
     check_shipped_name,
-    find_space,
     locked,
     read_space_folder,
+    space_file,
     space_folders,
 )
 from service.storage.data_folder import make_writable
 
-_CATALOGUE = Path(search.__file__).parent / "space" / "catalogue"
 _TRIED_IMAGES = 2
 
 
@@ -54,7 +60,7 @@ def add_space(artefact: Path, space: str | None, spaces_dir: Path, *, replace: b
         DataFolderError, StorageFullError: the data folder cannot be written; nothing was changed.
     """
     definition = _definition(artefact, space, spaces_dir)
-    found = find_space(str(definition), spaces_dir)
+    found = read_chain_space(definition)
     check_shipped_name(found, definition)
     replaced = found.name in space_folders(spaces_dir)
     if replaced and not replace:
@@ -93,15 +99,11 @@ def _definition(artefact: Path, space: str | None, spaces_dir: Path) -> Path:
         if not beside.is_file():
             raise SpaceRefusedError(str(artefact), f"holds no {DEFINITION}: name its space with --space")
         return beside
-    if space.endswith(".json"):
-        return Path(space)
-    find_space(space, spaces_dir)
-    own = spaces_dir / space / DEFINITION
-    return own if own.is_file() else _CATALOGUE / f"{space}.json"
+    return space_file(space, spaces_dir)
 
 
 def _check_same(space: ChainSpace, spaces_dir: Path) -> None:
-    there = find_space(str(spaces_dir / space.name / DEFINITION), spaces_dir)
+    there = read_chain_space(spaces_dir / space.name / DEFINITION)
     if there.sha256 != space.sha256:
         raise SpaceRefusedError(
             space.name, "is one of yours already, with another definition. Give it another name, or add --replace"
