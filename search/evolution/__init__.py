@@ -1,1 +1,1 @@
-"""Evolution of genomes: the only user of pymoo (DESIGN.md, section 2)."""
+"""Evolution of genomes: NSGA-II on arrays (DESIGN.md, section 2; docs/decisions/0014)."""

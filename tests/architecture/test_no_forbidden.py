@@ -25,7 +25,7 @@ from tests.architecture.sources import (
 PICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 VAGUE = {"manager", "helper", "helpers", "util", "utils", "common", "misc"}
 WHOLE_NAMES = {"arch_dict", "info"}
-CALLED_BY_PYMOO = {("evolution", "_do")}
+CALLED_BY_PYMOO = {("benchmarks", "_do")}
 """Folder and name of methods that pymoo calls with whatever keywords it pleases."""
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home|Users|mnt)/\w")
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".html", ".txt", ".ini", ".mako", ".css", ".js"}
