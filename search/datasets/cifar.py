@@ -50,8 +50,10 @@ def read_records(files: dict[Parts, bytes], fit: ImageFit, faults: Faults) -> La
     named = [parts for parts in files if parts[-1] in _NAMES]
     batches = sorted(parts for parts in files if parts[-1] not in _NAMES)
     if len(named) != 1 or not batches:
-        faults.add("holds parts of a CIFAR archive: batches.meta.txt with data_batch_*.bin and test_batch.bin, or")
-        faults.add("fine_label_names.txt with train.bin and test.bin, must be there once")
+        faults.add(
+            "holds parts of a CIFAR archive: batches.meta.txt with data_batch_*.bin and test_batch.bin, or"
+            " fine_label_names.txt with train.bin and test.bin, must be there once"
+        )
         return {}
     classes = [line.strip() for line in files[named[0]].decode("utf-8", "replace").splitlines() if line.strip()]
     if len(set(classes)) != len(classes):

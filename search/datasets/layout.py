@@ -53,7 +53,7 @@ def sort_rows(
     _check_folders(placed, folders, with_splits, faults)
     if all(row.fault is None for row in placed):
         # Where images are missing because they are damaged, classes seem to be missing, too.
-        _check_classes(splits, faults)
+        check_classes(splits, faults)
     return splits
 
 
@@ -103,7 +103,8 @@ def _check_folders(placed: list[Row], folders: Iterable[Parts], with_splits: boo
             faults.add("is a folder of a class without images", parts)
 
 
-def _check_classes(splits: dict[str, list[tuple[str, Pixels]]], faults: Faults) -> None:
+def check_classes(splits: dict[str, list[tuple[str, Pixels]]], faults: Faults) -> None:
+    """Two classes or more, the same in every split."""
     classes = {split: {name for name, _ in rows} for split, rows in splits.items()}
     train = classes.get("train")
     if train is None:

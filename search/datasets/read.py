@@ -20,7 +20,7 @@ from search.datasets import cifar
 from search.datasets.faults import Faults
 from search.datasets.forward import ArchiveLimitError
 from search.datasets.labelled import Dataset, Draw, LabelledImages
-from search.datasets.layout import Row, has_split, sort_rows
+from search.datasets.layout import Row, check_classes, has_split, sort_rows
 from search.datasets.names import Parts, is_image, shown
 from search.datasets.pixels import ImageFaultError, ImageFit, Pixels, decode
 from search.datasets.sources import Entry, entries
@@ -133,6 +133,8 @@ class _Contents:
         """Class and pixels of each image by split; what is wrong with them is added to the faults."""
         if self._cifar and not self._rows:
             splits = cifar.read_records(self._cifar, self._fit, self._faults)
+            if splits:
+                check_classes(splits, self._faults)
         else:
             splits = sort_rows(self._rows, self._folders, self._unknown, self._faults)
         most = self._fit.limits.classes
