@@ -1,6 +1,6 @@
 """Columns and summaries of cells: directed graphs whose genes are the operators on the edges, named `0->1`.
 
-Only edges on a path of operators from the input to the output count, a skip joins its two nodes, and node numbers are
+Only edges on a path of operators from the input to the output count, a skip adds nothing to a path, and node numbers are
 forgotten: genomes that compute the same mostly get the same code. Columns count the paths by the operators along them
 (path encoding: White et al. 2021); summaries say how deep, wide and large the network is that remains.
 """
@@ -134,6 +134,8 @@ def cell_encoding(space: GeneSpace, sample: Genomes) -> CellEncoding | None:
     weights = convolves * np.square(np.array(sizes, dtype=np.float64))
     unread = CellEncoding(paths, absent, skips, convolves, spatial, weights, np.zeros(0, dtype=np.int64))
     codes, counts = np.unique(unread.path_codes(sample), return_counts=True)
+    if not (codes >= 0).any():
+        return None
     frequent = codes[codes >= 0][np.argsort(-counts[codes >= 0], kind="stable")[:_MOST_CODES]]
     return CellEncoding(paths, absent, skips, convolves, spatial, weights, np.sort(frequent))
 

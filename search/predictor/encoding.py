@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from search.errors import PredictorError
 from search.predictor.cell_encoding import cell_encoding
 from search.predictor.costs import known_costs
 from search.predictor.covariance import Encoded, Floats
@@ -22,7 +23,7 @@ from search.space.tabular import TabularSpace
 
 _SAMPLE = 4000
 Prior = Callable[[Genomes], Floats]
-"""A cheap score of any genome of the space, `(n,)`, finite: anything that goes up or down with the error."""
+"""Cheap scores of any genome of the space, `(n,)` or `(n, k)`, finite: anything that goes up or down with the error."""
 
 
 class Description(Protocol):
@@ -48,9 +49,18 @@ class Encoding:
     spread: Floats
 
     def __call__(self, genomes: Genomes) -> Encoded:
-        """Columns and standardised summaries."""
+        """Columns and standardised summaries.
+
+        Raises:
+            PredictorError: a genome without a finite score of the prior.
+        """
         raw = self.described(genomes)
-        summaries = raw.summaries if self.prior is None else np.column_stack([raw.summaries, self.prior(genomes)])
+        summaries = raw.summaries
+        if self.prior is not None:
+            scores = np.asarray(self.prior(genomes), dtype=np.float64)
+            if len(scores) != len(genomes) or not np.isfinite(scores).all():
+                raise PredictorError("the prior gives a genome no score, or a score that is not finite")
+            summaries = np.column_stack([summaries, scores])
         return Encoded(raw.columns / np.sqrt(len(self.membership)), (summaries - self.centre) / self.spread)
 
     @property

@@ -86,4 +86,5 @@ def _inverse_power(values: Floats, power: float) -> Floats:
 
 
 def _under(values: Floats, power: float) -> Floats:
-    return values if power < 1e-9 else np.log1p(power * values) / power
+    """The logarithm that `_over` began with, at most 50: no error is that far out."""
+    return np.minimum(values if power < 1e-9 else np.log1p(power * values) / power, 50.0)
