@@ -65,7 +65,8 @@ class TabularSpace:
             return values
         finite = np.isfinite(values)
         totals = np.where(finite, values, 0.0).sum(axis=1)
-        return np.divide(totals, finite.sum(axis=1), out=np.full(len(values), np.nan), where=finite.any(axis=1))
+        some = finite.sum(axis=1)
+        return np.asarray(np.where(some > 0, totals / np.maximum(some, 1), np.nan))
 
     def error(self, key: str) -> Floats:
         """A column of errors as fractions, `(n,)`: one with a value above 1 is in percent.

@@ -53,7 +53,7 @@ def corner_of(errors: Floats, known: Floats, best_known: Floats, lowest: Floats)
     Args:
         errors: measured.
         known: the other objectives of the measured.
-        best_known: of the candidate that is expected to have the lowest error, `(k,)`: the front may come to reach it.
+        best_known: how far those go that may have the lowest error, `(k,)`: the front may come to reach there.
         lowest: the smallest known objectives of any candidate, `(k,)`.
     """
     front = non_dominated(np.column_stack([errors, known]))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from search.predictor.covariance import Floats
 from search.space.base import Genomes
-from search.surrogate.acquisition import Corner, corner_of, expected_gain
+from search.surrogate.acquisition import Corner, LogNormal, corner_of, expected_gain
 from search.surrogate.candidates import Candidates, CandidateSource, concatenated
 from search.surrogate.design import first_rows
 from search.surrogate.model import Beliefs, Model
@@ -122,8 +122,7 @@ class SurrogateProposer:
         expected = beliefs.log_normal
         measured = self._errors, self._measured.known
         lowest = np.vstack([candidates.known, self._measured.known]).min(axis=0)
-        best = int(np.argmin(expected.mean)) if len(candidates) else 0
-        corner = corner_of(*measured, candidates.known[best : best + 1].max(axis=0, initial=-np.inf), lowest)
+        corner = corner_of(*measured, candidates.known[_hopeful(expected)].max(axis=0, initial=-np.inf), lowest)
         corner = Corner(min(corner.error, self._error_limit), corner.lowest, corner.known)
         gain = expected_gain(expected, candidates.known, measured, corner)
         rows = np.sort(np.argsort(-gain, kind="stable")[:_SHORTLIST])
@@ -131,3 +130,10 @@ class SurrogateProposer:
 
     def _unasked(self, candidates: Candidates) -> npt.NDArray[np.int64]:
         return np.setdiff1d(np.arange(len(candidates)), candidates.rows_of(self._asked.genomes))
+
+
+def _hopeful(expected: LogNormal) -> list[int]:
+    """The candidates of the lowest error as expected, and as hoped for by one and by two deviations."""
+    if not len(expected.mean):
+        return []
+    return [int(np.argmin(expected.mean - hope * expected.deviation)) for hope in (0, 1, 2)]
