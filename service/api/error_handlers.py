@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from latency_tables import LatencyTableError
-from search import GenomeError, LimitError, SearchError, SpecError
+from search import GenomeError, JointLimitsError, LimitError, SearchError, SpecError
 from service.api.problem import Failure, ProblemResponse
 from service.errors import Fault, InvalidStateError, RequestError, ServiceError, UnknownNameError, error_code
 from service.json_pointer import pointer
@@ -147,6 +147,8 @@ def _extra(error: Exception) -> dict[str, Any]:
         return {"state": error.state, "allowed_from": list(error.allowed_from)}
     if isinstance(error, LimitError):
         return {"requested": error.requested, "best_reachable": error.best_reachable}
+    if isinstance(error, JointLimitsError):
+        return {"closest": error.closest}
     if isinstance(error, UnknownNameError):
         return {"known": list(error.known)}
     return {}

@@ -127,6 +127,8 @@ def test_limits_that_exclude_each_other_are_refused_when_posted(client: Client) 
     limits = {"params": {"min": 11_000}, "latency_ms": {DEVICE: {"max": 0.9}}}
     faults = refused(client, {"limits": limits})
     assert faults["/limits"][0] == "joint_limits"
+    closest = client.post("/v1/searches", json=REQUEST | {"limits": limits}).json()["closest"]
+    assert set(closest) == {"params", f"latency_ms:{DEVICE}"}
     assert "The closest that was tried has" in faults["/limits"][1]
 
 

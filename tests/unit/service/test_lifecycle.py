@@ -242,3 +242,12 @@ def test_a_move_that_no_state_allows_is_refused(lifecycle: Lifecycle, database: 
     with database.write() as connection, pytest.raises(InvalidStateError):
         lifecycle._move(JobRepository(connection), job, State.SUCCEEDED)
     assert stored(database, job.id) == job
+
+
+def test_what_ended_a_search_early_is_told(lifecycle: Lifecycle) -> None:
+    job = claimed(lifecycle)
+    lifecycle.progress(job.id, job.attempt, Progress("evolving", 3, 10, 24, 0.5, 4, 0.9))
+    ended = lifecycle.succeed(job.id, job.attempt, [FILE], 4, "ended after generation 3: stop.candidates")
+    assert ended is not None
+    assert ended.state_reason == "ended after generation 3: stop.candidates"
+    assert (ended.progress.generation, ended.progress.generations_total, ended.progress.fraction) == (3, 10, 1.0)

@@ -65,6 +65,7 @@ def heard(connection: Connection) -> list[Message]:
         ResultFile("front.json", b"\x00\xff{}"),
         ResultFile("empty", b""),
         Done(12),
+        Done(3, "ended after generation 2: stop.seconds"),
         JobError("limit", "too low", "/limits"),
         Cancelled(),
     ],
@@ -173,6 +174,16 @@ def test_progress_is_told_first_and_last_and_not_each_time(pipe: Pipe) -> None:
     told: list[Any] = heard(pipe[1])
     assert [told[0].generation, told[-1].generation] == [1, 100]
     assert 4 <= len(told) <= 8
+
+
+def test_what_was_last_reported_is_told_at_the_end_whenever_that_was(pipe: Pipe) -> None:
+    reporter = ProgressReporter(pipe[0], lambda: 100.0)
+    for generation in range(1, 8):
+        reporter.on_generation(report(generation))
+    reporter.flush()
+    told: list[Any] = heard(pipe[1])
+    assert [progress.generation for progress in told] == [1, 7]
+    assert told[-1].fraction == pytest.approx(0.07)
 
 
 def test_the_order_to_stop_is_heard_between_generations(pipe: Pipe) -> None:
