@@ -58,9 +58,9 @@ def contradiction(resources: SearchResources, limits: tuple[Limit, ...]) -> Cont
         weights, hoped_for = _weights(beyond)
         mean = weighted([bound.excess for bound in bounds], weights.tolist()).objective(space)
         if mean.reach().lowest > _CERTAIN:
-            return _contradiction(
-                resources, [bounds[k].limit for k in np.flatnonzero(weights > _WEIGHTY)], tried, beyond
-            )
+            guilty = np.flatnonzero(weights > _WEIGHTY)
+            nearest = tried[[int(np.argmin(beyond[:, guilty].max(axis=1)))]]
+            return _contradiction(resources, [bounds[place].limit for place in guilty], nearest)
         if hoped_for <= 0:
             return None
         tried = np.vstack([tried, descend(space, mean.values, tried[-1])])
@@ -93,11 +93,8 @@ def _weights(beyond: Floats) -> tuple[Floats, float]:
     return weights / weights.sum(), float(found.x[k])
 
 
-def _contradiction(
-    resources: SearchResources, limits: list[Limit], tried: npt.NDArray[np.int64], beyond: Floats
-) -> Contradiction:
+def _contradiction(resources: SearchResources, limits: list[Limit], nearest: npt.NDArray[np.int64]) -> Contradiction:
     chosen = tuple(dict.fromkeys(limits))
-    nearest = tried[[int(np.argmin(beyond.max(axis=1)))]]
     closest = {}
     for column in map(limit_column, chosen):
         cost = linear_cost(resources, column)
