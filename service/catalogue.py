@@ -52,15 +52,24 @@ class Catalogue:
         self._own = own
         self._seen: Mapping[str, SpaceEntry] = {} if own is None else own.entries()
         self._offered = self._shipped | dict(self._seen)
-        self.shelf = shelf
+        self._shelf = shelf
+
+    @property
+    def shelf(self) -> TableShelf:
+        """The tables, for the spaces that are here now."""
+        self._look()
+        return self._shelf
 
     @property
     def _entries(self) -> Mapping[str, SpaceEntry]:
+        self._look()
+        return self._offered
+
+    def _look(self) -> None:
         own = self._seen if self._own is None else self._own.entries()
         if own is not self._seen:
             self._seen, self._offered = own, self._shipped | dict(own)
-            self.shelf.serve({name: operator_keys(entry.space) for name, entry in self._offered.items()})
-        return self._offered
+            self._shelf.serve({name: operator_keys(entry.space) for name, entry in self._offered.items()})
 
     @property
     def names(self) -> tuple[str, ...]:

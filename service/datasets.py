@@ -71,7 +71,7 @@ class DatasetShelf:
     def _kept(self, key: str) -> LabelledImages | None:
         for path in self._kept_in.glob(f"{key}-*.npz"):
             try:
-                with np.load(path) as arrays:
+                with np.load(io.BytesIO(path.read_bytes())) as arrays:
                     images = LabelledImages(arrays["images"], arrays["labels"])
             except _UNREADABLE:
                 continue
