@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.front.pareto import non_dominated
+from search.spec import WORST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ _UNITS = {"latency_ms": "ms", "size_bytes": "bytes", "peak_activation_bytes": "b
 _NAMES = {
     "error": "expected error (1 - top-1 accuracy)",
     "latency_ms": "latency",
+    "latency_share": "latency as a share of its limit",
     "macs": "multiply-accumulates",
     "params": "parameters",
     "size_bytes": "size",
@@ -135,5 +137,6 @@ def _window(front: Floats, cloud: Floats) -> tuple[float, float]:
 
 def _label(column: str) -> str:
     objective, _, device = column.partition(":")
-    name = _NAMES.get(objective, objective) + (f" on {device}" if device else "")
+    place = " in the worst case" if device == WORST else f" on {device}" if device else ""
+    name = _NAMES.get(objective, objective) + place
     return f"{name} ({_UNITS[objective]})" if objective in _UNITS else name

@@ -75,6 +75,8 @@ def test_the_window_shows_the_front_and_some_of_the_cloud(front: list, seen: lis
     [
         ("error", "expected error (1 - top-1 accuracy)"),
         ("latency_ms:pixel-3", "latency on pixel-3 (ms)"),
+        ("latency_ms:worst", "latency in the worst case (ms)"),
+        ("latency_share:worst", "latency as a share of its limit in the worst case"),
         ("size_bytes", "size (bytes)"),
         ("params", "parameters"),
     ],
