@@ -53,7 +53,7 @@ class JobError:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is. Phases: waiting, loading, evolving, remeasuring (where asked for), done.
+    """How far a search is. Phases: waiting, loading, evolving or verifying, remeasuring (where asked for), done.
 
     Attributes:
         phase_fraction: share of the phase done where that is not the share of the generations.
