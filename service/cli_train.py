@@ -6,6 +6,7 @@ The training is PyTorch, the optional extra `train`; it is imported when everyth
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import shlex
 import signal
@@ -64,6 +65,9 @@ def _cores() -> int:
 
 
 def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    if isinstance(value, float) and math.isnan(value):
+        # NaN passes click's range, because it is neither below nor above it.
+        raise click.BadParameter("must be a number.", context, option)
     context.meta.setdefault(_KEPT, {})[option.name] = value
 
 

@@ -175,7 +175,7 @@ def _dataset(splits: _Splits, held_out: float, seed: int, origin: tuple[str, boo
 
 def _count(source: str, held_out: float, images: int, parts: int) -> int:
     """Images of each part that is drawn."""
-    count = round(held_out * images) if 0 < held_out < 1 else int(held_out)
+    count = round(held_out * images) if 0 < held_out < 1 else int(held_out) if 1 <= held_out <= images else 0
     if count <= 0 or count * parts >= images:
         words = "validation" if parts == 1 else f"each of {' and '.join(_DRAWN)}"
         raise DatasetError(source, f"cannot hold {held_out:.15g} of {images} training images out for {words}")

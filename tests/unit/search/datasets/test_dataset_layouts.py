@@ -73,7 +73,7 @@ def test_a_share_is_a_number_of_images(tmp_path: Path, share: float) -> None:
     assert by_share.validation.sha256 == by_count.validation.sha256
 
 
-@pytest.mark.parametrize("held_out", [0.5, 0.9, 10, 0, -1])
+@pytest.mark.parametrize("held_out", [0.5, 0.9, 10, 0, -1, float("nan"), float("inf")])
 def test_what_leaves_nothing_to_train_on_is_refused(tmp_path: Path, held_out: float) -> None:
     path = as_tar(tmp_path / "a.tar", numbered({"cat": 10, "dog": 10}))
     assert "training images out for each of validation and test" in refused(path, held_out)

@@ -1,0 +1,138 @@
+"""`lutnas train`: what is refused before a training starts, and what Ctrl+C does."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from search.errors import CheckpointError
+from search.supernet.training import session
+from search.supernet.training.session import TrainingReport
+from service.cli import main
+from tests.own_space import write_definition
+from tests.service_world import SPACE
+from tests.unit.search.datasets.conftest import as_tar, image
+
+IMAGES = {
+    f"class{place}/{number}.png": image((25 * place, number, 7), (32, 32)) for place in range(10) for number in range(3)
+}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return as_tar(tmp_path / "pictures.tar", IMAGES)
+
+
+def train(tmp_path: Path, *arguments: object) -> Result:
+    given = ("train", "--folder", tmp_path / "run", "--epochs", 1, *arguments)
+    return CliRunner().invoke(main, [*map(str, given)])
+
+
+def refused(tmp_path: Path, *arguments: object, code: int = 2) -> str:
+    result = train(tmp_path, *arguments)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "run").exists()
+    return result.output
+
+
+def test_without_torch_the_extra_is_named(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    message = refused(tmp_path, "--space", SPACE, "--dataset", dataset)
+    assert message.strip().splitlines() == [
+        "lutnas train needs PyTorch, which is not installed: pip install 'lutnas[train]'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--space", "nowhere"], "Unknown space"),
+        (["--space", "nowhere.json"], "nowhere.json"),
+        (["--space", SPACE, "--hours", "1"], "--hours or --epochs, not both"),
+        (["--space", SPACE, "--hours", "nan"], "Invalid value for '--hours'"),
+        (["--space", SPACE, "--validation-share", "0"], "Invalid value"),
+        (["--space", SPACE, "--validation-share", "nan"], "Invalid value for '--validation-share'"),
+        (["--space", SPACE, "--networks", "3"], "Invalid value"),
+        (["--space", SPACE, "--dataset", "/nowhere"], "Dataset /nowhere: cannot be read: No such file"),
+        (["--space", SPACE, "--validation-share", "0.001"], "cannot hold 0.001 of 30"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, data_dir: Path, dataset: Path, arguments: list[str], words: str) -> None:
+    assert words in refused(tmp_path, "--dataset", dataset, *arguments)
+
+
+def test_a_space_that_the_images_do_not_suit(tmp_path: Path, data_dir: Path, dataset: Path) -> None:
+    wider = write_definition(tmp_path / "wider.json", input=[3, 64, 64])
+    message = refused(tmp_path, "--dataset", dataset, "--space", wider)
+    assert "its images are 32 x 32, and 64 x 64 are needed" in message
+    assert "--resize" in message
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A session that reports, and has Ctrl+C pressed before its second report."""
+    reached: list[str] = []
+
+    def pressed(space, dataset, folder, plan, out, on_report) -> None:
+        on_report(TrainingReport("training", 0.1, 90.0))
+        reached.append("first")
+        signal.raise_signal(signal.SIGINT)
+        reached.append("pressed")
+        on_report(TrainingReport("training", 0.2, 80.0))
+        reached.append("never")
+
+    monkeypatch.setattr(session, "train_supernet", pressed)
+    return reached
+
+
+def test_ctrl_c_ends_at_the_next_report_and_tells_how_to_go_on(
+    tmp_path: Path, data_dir: Path, dataset: Path, no_training: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["lutnas", "train", "--space", "a b"])
+    before = signal.getsignal(signal.SIGINT)
+    result = train(tmp_path, "--space", SPACE, "--dataset", dataset)
+    assert result.exit_code == 130
+    assert no_training == ["first", "pressed"]
+    assert "Saved. To go on: lutnas train --space 'a b'" in result.output
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_at_once(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed_twice(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("went on")
+
+    monkeypatch.setattr(session, "train_supernet", pressed_twice)
+    result = train(tmp_path, "--space", SPACE, "--dataset", dataset)
+    assert result.exit_code == 130
+    assert "the last checkpoint stays" in result.output
+
+
+def test_faults_of_a_training_are_one_line(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise CheckpointError("x", "is damaged")
+
+    monkeypatch.setattr(session, "train_supernet", fail)
+    assert "lutnas train failed. Checkpoint x: is damaged" in refused(tmp_path, "--space", SPACE, "--dataset", dataset)
+
+
+def test_a_folder_that_is_a_file_is_said(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        (tmp_path / "pictures.tar" / "run").mkdir()
+
+    monkeypatch.setattr(session, "train_supernet", fail)
+    assert "pictures.tar/run" in refused(tmp_path, "--space", SPACE, "--dataset", dataset)
