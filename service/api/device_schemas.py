@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service.api.schemas import Answer, Fraction
+from service.api.answer import Answer, Fraction
 
 Sha256Text = Annotated[str, Field(description="Fingerprint of the table's content.", examples=["9f86d081884c7d65..."])]
 KindText = Annotated[str, Field(description="measured, published or estimated.")]
