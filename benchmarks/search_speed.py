@@ -268,7 +268,7 @@ def report(figures: dict[str, Any]) -> None:
         points = ", ".join(f"{size}: {seconds:.2f} s" for size, seconds in grown["seconds"].items())
         print(f"{name.replace('_', ' ')}: {points}; exponent {grown['exponent']:.2f}, n log n {grown['n_log_n']:.2f}")
     reached = figures["hypervolume"]
-    means = ", ".join(f"{name} {reached['mean'][name]:.5f} (sd {reached['sd'][name]:.5f})" for name in reached["mean"])
+    means = ", ".join(f"{name} {reached['mean'][name]:.6f} (sd {reached['sd'][name]:.6f})" for name in reached["mean"])
     print(f"hypervolume over {len(reached['seeds'])} seeds: {means}")
 
 
