@@ -17,8 +17,8 @@ import numpy.typing as npt
 import search
 from latency_tables import MeasurementPlan, shipped_tables
 from search import (
-    ArtefactError,
     ErrorPredictor,
+    SearchError,
     SearchResources,
     Space,
     SpaceFileError,
@@ -119,7 +119,7 @@ def _entry_of_order(
         try:
             with locked(spaces_dir):
                 return _own_entry(spaces_dir / name, hyperparameters)
-        except (SpaceFileError, ArtefactError):
+        except SearchError:
             if name not in known_spaces():
                 raise
     space = load_space(name)

@@ -126,7 +126,7 @@ def _copy(artefact: Path, definition: Path, copy: Path) -> None:
 def _try(space: ChainSpace, artefact: SupernetArtefact) -> None:
     """Fit the predictor and run a network, as a search will."""
     measured = artefact.evaluations
-    ErrorPredictor.fit(space, measured.genomes, measured.error, 0)
+    ErrorPredictor.fit(space, measured.genomes, measured.error, cross_entropy=measured.cross_entropy)
     model = export_onnx(artefact, space.architecture(measured.genomes[0]))
     images = np.random.default_rng(0).integers(0, 256, (_TRIED_IMAGES, *space.input_shape), dtype=np.uint8)
     outcome = evaluate_onnx(model, images, np.zeros(_TRIED_IMAGES, dtype=np.int64))
