@@ -1,8 +1,8 @@
 """Columns and summaries of cells: directed graphs whose genes are the operators on the edges, named `0->1`.
 
-Only edges on a path of operators from the input to the output count, a skip adds nothing to a path, and node numbers are
-forgotten: genomes that compute the same mostly get the same code. Columns count the paths by the operators along them
-(path encoding: White et al. 2021); summaries say how deep, wide and large the network is that remains.
+Only edges on a path of operators from the input to the output count, a skip adds nothing to a path, and node numbers
+are forgotten: genomes that compute the same mostly get the same code. Columns count the paths by the operators along
+them (path encoding: White et al. 2021); summaries say how deep, wide and large the network is that remains.
 """
 
 from __future__ import annotations
