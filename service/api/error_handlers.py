@@ -57,6 +57,7 @@ STATUS = {
     "ResultDamagedError": 500,
     "NonFiniteObjectiveError": 500,
     "SpaceFileError": 500,
+    "TabularFileError": 500,
     "ArtefactError": 500,
     "PredictorError": 500,
     "DatasetError": 500,

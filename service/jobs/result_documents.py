@@ -13,7 +13,7 @@ from latency_tables import LatencyTable
 from search import FrontItem, SearchResult, Space
 from service.jobs.breakdown_document import breakdown_document
 from service.jobs.remeasure import Remeasurement
-from service.jobs.verification import Verified
+from service.jobs.verified import Verified
 from service.result_names import BREAKDOWN, EVALUATED, FRONT_CSV, FRONT_JSON
 from service.table_summary import table_summaries
 

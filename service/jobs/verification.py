@@ -11,18 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-from latency_tables import kendall_tau
 from search import Evaluation, FrontItem, Genomes, LabelledImages, Measured, Predictor, Space, evaluate_onnx
 from service.catalogue import Supernet
 from service.jobs.order import SearchOrder
+from service.jobs.verified import Genome, Verified, agreement
 from service.storage.evaluation_cache import CachePlace, EvaluationCache, open_cache
 from service.storage.evaluation_repository import EvaluationKey
 
-Genome = tuple[int, ...]
 Clock = Callable[[], float]
 OnStep = Callable[[int, int, float | None], None]
 """Called with the evaluations done, the budget, and the seconds left where known; what it raises ends the search."""
@@ -50,14 +48,6 @@ class Subnets:
         """The error of the very file that is downloaded."""
         model = self.supernet.export(self.space.architecture(genome), {})
         return evaluate_onnx(model, self.images.images, self.images.labels, on_batch=on_batch)
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Errors on images as a result tells them: of the front by architecture id, and of everything evaluated."""
-
-    by_network: Mapping[str, dict[str, float]]
-    summary: Mapping[str, Any]
 
 
 class ImageErrors:
@@ -163,29 +153,3 @@ def open_image_errors(order: SearchOrder, subnets: Subnets, on_step: OnStep) -> 
     place = CachePlace(order.database_url, order.claims_file)
     with open_cache(place, key, len(images)) as cache:
         yield ImageErrors(subnets, cache, int(order.request["verify_evaluations"]), on_step)
-
-
-@dataclass(frozen=True)
-class PredictionAgreement:
-    """How well errors were foretold by the predictor that the search began with.
-
-    Attributes:
-        kendall_tau: rank agreement; None when it is undefined (all equal, or fewer than two networks).
-        mean_difference: of verified minus predicted error; above 0 when the networks err more than expected.
-        coverage_90: share of the networks whose verified error lies inside their 90 % interval.
-    """
-
-    kendall_tau: float | None
-    mean_difference: float
-    coverage_90: float
-
-
-def agreement(predictor: Predictor, found: Mapping[Genome, Evaluation]) -> PredictionAgreement:
-    """Compare at least one evaluation with what was expected; the order of `found` does not matter."""
-    genomes = sorted(found)
-    predicted = predictor.predict(np.array(genomes, dtype=np.int64))
-    error = np.array([found[genome].error for genome in genomes])
-    inside = (predicted.low <= error) & (error <= predicted.high)
-    return PredictionAgreement(
-        kendall_tau(predicted.mean, error), float((error - predicted.mean).mean()), float(inside.mean())
-    )

@@ -28,7 +28,8 @@ from search import (
 )
 from service.catalogue import Supernet
 from service.jobs import verification as module
-from service.jobs.verification import ImageErrors, Subnets, agreement, drawn_images
+from service.jobs.verification import ImageErrors, Subnets, drawn_images
+from service.jobs.verified import agreement
 from service.storage.database import open_database
 from service.storage.evaluation_cache import CachePlace, EvaluationCache, open_cache
 from service.storage.evaluation_repository import EvaluationKey

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from search import SearchResult, SearchSpec, Space, load_space, run_search
 from service.jobs.result_documents import Added, Basis, result_files
-from service.jobs.verification import Verified
-from tests.service_world import DEVICE, SPACE, board_table
+from service.jobs.verified import Verified
+from tests.service_world import DEVICE, ROOT, SPACE, board_table
 from tests.unit.search.fakes import fake_resources
 
 SUMMARY = {
@@ -85,3 +88,11 @@ def test_a_network_that_was_not_evaluated_has_empty_cells(
 def test_without_verification_nothing_tells_of_one(result: SearchResult, space: Space) -> None:
     written = files(result, space, None)
     assert b"verified" not in written["front.json"] + written["front.csv"]
+
+
+def test_a_search_by_prediction_alone_loads_no_database() -> None:
+    """Its process would pay for it at every start."""
+    code = "import sys, service.jobs.runner, service.jobs.result_documents, service.resources; print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert not {"sqlalchemy", "alembic", "onnxruntime", "torch"} & set(done.stdout.split())
