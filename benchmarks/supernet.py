@@ -34,11 +34,12 @@ from benchmarks.supernet_front import alone, front
 from benchmarks.supernet_ranking import ranking
 from benchmarks.supernet_recipes import recipes
 from search import load_space, random_genomes, read_artefact
+from search.datasets.labelled import LabelledImages
+from search.datasets.read import read_dataset
 from search.space.architecture import Architecture
 from search.supernet.evaluate import run_onnx
 from search.supernet.onnx_export import export_onnx
 from search.supernet.training.checkpoint import read_checkpoint
-from search.supernet.training.dataset import LabelledImages, read_dataset
 from search.supernet.training.export import load_shared
 from search.supernet.training.loop import batches, to_input
 from search.supernet.training.recipe import Recipe

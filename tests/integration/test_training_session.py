@@ -74,9 +74,10 @@ def test_a_stopped_session_goes_on_to_the_same_bytes(
             raise Stopped
         return step(training)
 
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
+    with monkeypatch.context() as patch:
         patch.setattr(Training, "train_step", stopping)
-        run(tiny, tmp_path / "stopped")
+        with pytest.raises(Stopped):
+            run(tiny, tmp_path / "stopped")
     run(tiny, tmp_path / "stopped")
     whole, resumed = files(tmp_path / "whole"), files(tmp_path / "stopped")
     assert whole["weights.safetensors"] == resumed["weights.safetensors"]
@@ -84,7 +85,8 @@ def test_a_stopped_session_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"), [({"epochs": 5.0}, "epochs 4, not 5.0"), ({"seed": 4}, "seed 3, not 4"), ({"hours": 1.0}, "hours")]
+    ("asked", "named"),
+    [({"epochs": 5.0}, "epochs 4, not 5.0"), ({"seed": 4}, "seed 3, not 4"), ({"hours": 1.0}, "hours")],
 )
 def test_a_folder_goes_on_only_with_the_plan_it_began_with(
     tiny: ChainSpace, tmp_path: Path, asked: dict[str, float], named: str

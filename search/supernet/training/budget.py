@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from search.datasets.labelled import Dataset
 from search.space.chain import ChainSpace
 from search.space.sampling import spread_genomes
-from search.supernet.training.dataset import Dataset
 from search.supernet.training.export import load_shared, shared_tensors
 from search.supernet.training.loop import Training
 from search.supernet.training.recipe import Recipe

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables import shipped_tables
+from search.datasets.labelled import LabelledImages, dataset_card
 from search.engine import run_search
 from search.errors import CheckpointError
 from search.front.spread import evenly_spread
@@ -29,7 +30,6 @@ from search.spec import SearchSpec
 from search.supernet.artefact import Evaluations, SupernetArtefact, read_artefact, write_artefact
 from search.supernet.evaluate import evaluate_onnx
 from search.supernet.onnx_export import export_onnx
-from search.supernet.training.dataset import LabelledImages, dataset_card
 from search.supernet.training.export import load_shared, shared_tensors
 from search.supernet.training.loop import Training, largest, smallest
 from search.supernet.training.walk import evaluate_subnets

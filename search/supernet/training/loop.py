@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from search.datasets.labelled import Dataset, LabelledImages, check_fits
 from search.space.architecture import Architecture
 from search.space.chain import ChainSpace
 from search.space.sampling import spread_genomes
 from search.supernet.training.checkpoint import check_recipe, read_checkpoint, write_checkpoint
-from search.supernet.training.dataset import Dataset, LabelledImages, check_fits
 from search.supernet.training.recipe import Recipe
 from search.supernet.training.statistics import measure_statistics
 from search.supernet.training.supernet import Supernet

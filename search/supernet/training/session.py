@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
+from search.datasets.labelled import Dataset, check_fits
 from search.errors import CheckpointError
 from search.space.chain import ChainSpace
 from search.supernet.artefact import SupernetArtefact
 from search.supernet.training.budget import fit_epochs
-from search.supernet.training.dataset import Dataset, check_fits
 from search.supernet.training.finish import write_trained
 from search.supernet.training.loop import StepReport, Training
 from search.supernet.training.recipe import Recipe
@@ -81,9 +81,13 @@ def train_supernet(
     training = Training(space, dataset, _recipe(space, dataset, folder, plan, on_report), folder, plan.start)
     training.run(lambda step: on_report(_training_report(step)))
     return write_trained(
-        training, out, plan.networks, plan.images, plan.note,
+        training,
+        out,
+        plan.networks,
+        plan.images,
+        plan.note,
         lambda done, left: on_report(TrainingReport("evaluating", done, left)),
-    )  # fmt: skip
+    )
 
 
 def _training_report(step: StepReport) -> TrainingReport:
@@ -93,15 +97,25 @@ def _training_report(step: StepReport) -> TrainingReport:
 def _recipe(space: ChainSpace, dataset: Dataset, folder: Path, plan: TrainingPlan, on_report: OnReport) -> Recipe:
     """The recipe that the folder's training began with, or a new one, written down."""
     path = folder / _RECIPE
-    asked: dict[str, object] = {"epochs": plan.epochs, "hours": plan.hours, "seed": plan.seed, "space": space.sha256,
-             "training_images": len(dataset.train), "validation_images": len(dataset.validation)}  # fmt: skip
+    asked: dict[str, object] = {
+        "epochs": plan.epochs,
+        "hours": plan.hours,
+        "seed": plan.seed,
+        "space": space.sha256,
+        "training_images": len(dataset.train),
+        "validation_images": len(dataset.validation),
+        "validation_sha256": dataset.validation.sha256,
+    }
     if path.exists():
         return _read_recipe(path, asked)
     batch = min(Recipe.batch, len(dataset.train))
     recipe = Recipe(
         epochs=DEFAULT_EPOCHS if plan.epochs is None else plan.epochs,
-        batch=batch, held_out=len(dataset.validation), seed=plan.seed, precision=fastest_precision(),
-    )  # fmt: skip
+        batch=batch,
+        held_out=len(dataset.validation),
+        seed=plan.seed,
+        precision=fastest_precision(),
+    )
     check_fits(dataset, space, batch)
     if plan.hours is not None:
         on_report(TrainingReport("timing", 0.0, None))

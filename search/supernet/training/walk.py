@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from search.datasets.labelled import LabelledImages
 from search.space.base import Genomes
 from search.space.blocks.base import Block
 from search.supernet.artefact import Evaluations
-from search.supernet.training.dataset import LabelledImages
 from search.supernet.training.loop import batches
 from search.supernet.training.supernet import ChoiceNorm, Position, Supernet, norm_name
 

@@ -40,7 +40,9 @@ def pytorchs(gradient: Tensor, x: Tensor, kernel: int, stride: int) -> Tensor:
 
 
 @pytest.mark.parametrize("channels", [1, 8, 16, 24, 33, 72])
-@pytest.mark.parametrize(("size", "kernel", "stride"), [(8, 3, 1), (8, 5, 1), (9, 5, 2), (7, 3, 2), (1, 3, 1), (2, 5, 2)])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride"), [(8, 3, 1), (8, 5, 1), (9, 5, 2), (7, 3, 2), (1, 3, 1), (2, 5, 2)]
+)
 def test_it_is_pytorchs(channels: int, size: int, kernel: int, stride: int) -> None:
     compiled = weight_gradient()
     if compiled is None:

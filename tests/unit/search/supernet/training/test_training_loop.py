@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from search.datasets.labelled import LabelledImages
 from search.errors import CheckpointError, DatasetError
 from search.space.chain import ChainSpace
 from search.supernet.training.checkpoint import write_checkpoint
-from search.supernet.training.dataset import LabelledImages
 from search.supernet.training.loop import StepReport, Training, largest, smallest
 from search.supernet.training.recipe import Recipe
 from tests.unit.search.supernet.training.training_world import bright_dataset
@@ -110,7 +110,17 @@ def test_a_training_leaves_global_random_state_alone(tmp_path: Path, tiny: Chain
 
 
 def test_it_learns_what_can_be_learned(tmp_path: Path, tiny: ChainSpace) -> None:
-    recipe = replace(RECIPE, epochs=9, largest_share=0.22, batch=20, warm_up_steps=5, random_paths=1, frozen_from=0.9, small_until=0.0, label_smoothing=0.0)
+    recipe = replace(
+        RECIPE,
+        epochs=9,
+        largest_share=0.22,
+        batch=20,
+        warm_up_steps=5,
+        random_paths=1,
+        frozen_from=0.9,
+        small_until=0.0,
+        label_smoothing=0.0,
+    )
     training = Training(tiny, bright_dataset(200), recipe, tmp_path)
     reports: list[StepReport] = []
     training.run(reports.append, report_s=float("inf"))

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from search.datasets.labelled import Dataset, LabelledImages
 from search.space.chain import ChainSpace
-from search.supernet.training.dataset import Dataset, LabelledImages
 from search.supernet.training.loop import to_input
 from search.supernet.training.statistics import measure_statistics
 from search.supernet.training.supernet import Supernet
