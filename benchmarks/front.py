@@ -71,7 +71,9 @@ def time_front(table: LatencyTable, seed: int, effort: Effort) -> tuple[Remeasur
     space = load_space(table.space)
     artefact = read_artefact(_PRETRAINED / space.name, space)
     evaluations = artefact.evaluations
-    predictor = ErrorPredictor.fit(space, evaluations.genomes, evaluations.error)
+    predictor = ErrorPredictor.fit(
+        space, evaluations.genomes, evaluations.error, cross_entropy=evaluations.cross_entropy
+    )
     spec = SearchSpec(space.name, (table.device,), seed=seed)
     result = run_search(spec, SearchResources(space, predictor, {table.device: table}))
     return remeasure(result, space, {table.device: table}, _supernet(artefact, predictor), _tell, effort), spec

@@ -52,7 +52,11 @@ def front(arguments: argparse.Namespace) -> dict[str, Any]:
     space = load_space(SPACE)
     artefact = read_artefact(PRETRAINED / SPACE, space)
     evaluations = artefact.evaluations
-    resources = SearchResources(space, ErrorPredictor.fit(space, evaluations.genomes, evaluations.error), {})
+    resources = SearchResources(
+        space,
+        ErrorPredictor.fit(space, evaluations.genomes, evaluations.error, cross_entropy=evaluations.cross_entropy),
+        {},
+    )
     dataset = read_dataset(arguments.dataset, held_out=Recipe.held_out, seed=Recipe.seed)
     lowest = space.tabulate(lambda block: block.macs).lowest_total() / 1e6
     rows: list[dict[str, Any]] = []

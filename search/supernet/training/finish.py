@@ -147,7 +147,9 @@ def _test_front(
     """Five networks over a front: what was expected of them, and what they do on validation and test images."""
     artefact = read_artefact(folder, space)
     table = shipped_tables().get((_FRONT_DEVICE, space.name))
-    predictor = ErrorPredictor.fit(space, evaluations.genomes, evaluations.error)
+    predictor = ErrorPredictor.fit(
+        space, evaluations.genomes, evaluations.error, cross_entropy=evaluations.cross_entropy
+    )
     objectives = ("error", "macs") if table is None else ("error", "latency_ms")
     devices = () if table is None else (_FRONT_DEVICE,)
     tables = {} if table is None else {_FRONT_DEVICE: table}
