@@ -99,7 +99,7 @@ def _option(
 )
 @_option("--folder", FOLDER, required=True, words="Where checkpoints are kept; the same command again goes on there.")
 @_option("--hours", click.FloatRange(0.01, 10_000), words="Time for everything; the schedule fits it.")
-@_option("--epochs", click.FloatRange(0.01, 100_000), words="Passes over the images, instead of --hours.")
+@_option("--epochs", click.FloatRange(0.01, 100_000), words="Passes over the images, instead of --hours. [default: 20]")
 @_option("--networks", click.IntRange(20, 1_000_000), 2000, words="Sub-networks evaluated for the predictor.")
 @_option(
     "--validation-share",
@@ -126,15 +126,19 @@ def train(context: click.Context, data_dir: Path | None) -> None:
 
 
 def _train(request: _Request, spaces_dir: Path) -> None:
+    from search import read_chain_space
     from service.errors import OutputError
     from service.space_folder import DEFINITION, space_file
 
     console = lenient_console()
     definition = space_file(request.space, spaces_dir)
-    space, dataset = _checked_input(request, definition, console)
+    space = read_chain_space(definition)
+    # Kept from here on: the file may be edited or removed while the training runs.
+    defined = definition.read_bytes()
+    dataset = _images(request, space, console)
     try:
         artefact = _session(request, space, dataset, console)
-        (request.artefact / DEFINITION).write_bytes(definition.read_bytes())
+        (request.artefact / DEFINITION).write_bytes(defined)
     except OSError as error:
         raise OutputError(str(error.filename or request.folder), error.strerror or str(error)) from error
     top1 = 1.0 - artefact.evaluations.error
@@ -143,12 +147,11 @@ def _train(request: _Request, spaces_dir: Path) -> None:
     _say(console, f"Next: lutnas spaces add {shlex.quote(str(request.artefact))}")
 
 
-def _checked_input(request: _Request, definition: Path, console: Console) -> tuple[ChainSpace, Dataset]:
-    """Space and dataset, which must fit each other."""
-    from search import ImageFit, read_chain_space, read_dataset
+def _images(request: _Request, space: ChainSpace, console: Console) -> Dataset:
+    """The dataset, its images in the size of the space's."""
+    from search import ImageFit, read_dataset
     from service.progress import showing
 
-    space = read_chain_space(definition)
     fit = ImageFit(space.input_shape, request.resize)
     with showing(console) as bars:
         dataset = read_dataset(
@@ -160,7 +163,7 @@ def _checked_input(request: _Request, definition: Path, console: Console) -> tup
         )
     sizes = f"{len(dataset.train)} images to train, {len(dataset.validation)} to validate, {len(dataset.test)} to test"
     _say(console, f"{len(dataset.classes)} classes; {sizes}.")
-    return space, dataset
+    return dataset
 
 
 def _session(request: _Request, space: ChainSpace, dataset: Dataset, console: Console) -> SupernetArtefact:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -136,3 +138,21 @@ def test_a_folder_that_is_a_file_is_said(
 
     monkeypatch.setattr(session, "train_supernet", fail)
     assert "pictures.tar/run" in refused(tmp_path, "--space", SPACE, "--dataset", dataset)
+
+
+def test_a_space_file_that_is_edited_meanwhile_is_kept_as_it_was(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = write_definition(tmp_path / "mine.json")
+    as_trained = definition.read_bytes()
+
+    def edited(space, images, folder, plan, out, on_report) -> SimpleNamespace:
+        out.mkdir(parents=True)
+        definition.unlink()
+        return SimpleNamespace(evaluations=SimpleNamespace(error=np.array([0.4, 0.25])))
+
+    monkeypatch.setattr(session, "train_supernet", edited)
+    result = train(tmp_path, "--space", definition, "--dataset", dataset)
+    assert result.exit_code == 0, result.output
+    assert "2 networks evaluated: top-1 60.0% to 75.0%" in result.output
+    assert (tmp_path / "run" / "artefact" / "space.json").read_bytes() == as_trained
