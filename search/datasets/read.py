@@ -106,6 +106,7 @@ class _Contents:
             self._take_image(entry.parts, entry.read)
         elif cifar.is_part(entry.parts):
             self._cifar[entry.parts] = entry.read()
+            self._count_bytes(len(self._cifar[entry.parts]))
         elif cifar.is_pickle(entry.parts):
             raise self._faults.fatal(f"{shown(entry.parts)} {cifar.PICKLE_FAULT}")
         else:
@@ -123,11 +124,14 @@ class _Contents:
         except ImageFaultError as error:
             self._rows.append(Row(parts, None, str(error)))
             return
-        self._decoded_bytes += pixels.nbytes
+        self._count_bytes(pixels.nbytes)
+        self._rows.append(Row(parts, pixels))
+
+    def _count_bytes(self, size: int) -> None:
+        self._decoded_bytes += size
         if self._decoded_bytes > self._fit.limits.decoded_bytes:
             room = self._fit.limits.decoded_bytes
             raise self._faults.fatal(f"its images take more than {room:,} bytes of memory: resize them (--resize)")
-        self._rows.append(Row(parts, pixels))
 
     def splits(self) -> _Splits:
         """Class and pixels of each image by split; what is wrong with them is added to the faults."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.datasets.limits import Limits
 from search.datasets.pixels import ImageFit
 from search.datasets.read import read_dataset
 from search.errors import DatasetError
@@ -89,3 +90,11 @@ def test_classes_without_images_are_told(tmp_path: Path) -> None:
     files = changed("test_batch.bin", records([0, 1]))
     with pytest.raises(DatasetError, match="one split only"):
         read_dataset(as_tar(tmp_path / "a", files), held_out=5, seed=0)
+
+
+def test_batches_that_do_not_fit_into_memory_are_refused(tmp_path: Path, pack: Pack) -> None:
+    path = pack(tmp_path / "d", cifar_10())
+    held = sum(len(content) for name, content in cifar_10().items() if not name.endswith("html"))
+    read_dataset(path, held_out=5, seed=0, fit=ImageFit(limits=Limits(decoded_bytes=held)))
+    with pytest.raises(DatasetError, match="of memory"):
+        read_dataset(path, held_out=5, seed=0, fit=ImageFit(limits=Limits(decoded_bytes=held - 1)))
