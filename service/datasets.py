@@ -97,14 +97,16 @@ class _Draw:
         recipe = card.get("recipe")
         known = {**(recipe if isinstance(recipe, Mapping) else {}), **_data(card)}
         self._held_out, self._seed, self._resized = known.get("held_out"), known.get("seed"), known.get("resized")
-        self._expected = known.get("validation_sha256"), known.get("validation_images")
+        self._sha256 = known.get("validation_sha256")
+        self._counts = {part: known.get(f"{part}_images") for part in ("validation", "training")}
         self._classes = tuple(card["classes"])
         self._space = space
 
     def key(self, path: Path) -> str:
         """Fingerprint of what the images depend on; a dataset that was changed has another."""
         parts = [_FORMAT, str(path.resolve()), _stamp(path), self._space.input_shape, self._classes]
-        text = json.dumps([*parts, self._held_out, self._seed, self._resized, self._expected], default=str)
+        expected = self._sha256, *self._counts.values()
+        text = json.dumps([*parts, self._held_out, self._seed, self._resized, expected], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def read(self, path: Path) -> LabelledImages:
@@ -121,14 +123,15 @@ class _Draw:
         return dataset.validation
 
     def _check(self, dataset: Dataset) -> None:
-        sha256, count = self._expected
         faults = []
         if dataset.classes != self._classes:
             differing = sorted(set(dataset.classes) ^ set(self._classes))[:5]
             faults.append(f"its classes are not those of the supernet ({', '.join(differing) or 'another order'})")
-        if count is not None and len(dataset.validation) != count:
-            faults.append(f"gives {len(dataset.validation)} validation images, the supernet had {count}")
-        if sha256 is not None and dataset.validation.sha256 != sha256 and not faults:
+        images = {"validation": len(dataset.validation), "training": len(dataset.train)}
+        for part, count in self._counts.items():
+            if count is not None and images[part] != count:
+                faults.append(f"gives {images[part]} {part} images, the supernet had {count}")
+        if self._sha256 is not None and dataset.validation.sha256 != self._sha256 and not faults:
             faults.append("gives other validation images than those that the supernet was evaluated on")
         if faults:
             raise DatasetError(dataset.source, [*faults, "name the dataset that the supernet was trained on"])

@@ -61,6 +61,18 @@ def test_older_cards_tell_the_draw_in_their_recipe(tmp_path: Path, path: Path, s
     assert shelf.validation(space, card).sha256 == dataset.validation.sha256
 
 
+def test_older_cards_have_no_fingerprint_but_another_number_of_training_images_shows(
+    tmp_path: Path, path: Path, space: Space, dataset: Dataset
+) -> None:
+    data = {"archive": "pictures.tar.xz", "validation_images": 12, "training_images": 36}
+    card = {"classes": list(dataset.classes), "recipe": {"held_out": 12, "seed": 5}, "data": data}
+    shelf = DatasetShelf({"pictures": path}, tmp_path / "kept")
+    assert shelf.validation(space, card).sha256 == dataset.validation.sha256
+    larger = as_tar(tmp_path / "larger.tar", files(9))
+    with pytest.raises(DatasetError, match="gives 66 training images, the supernet had 36"):
+        DatasetShelf({"pictures": larger}, tmp_path / "kept").validation(space, card)
+
+
 def test_they_are_read_once_and_again_after_a_change(
     tmp_path: Path, path: Path, space: Space, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
