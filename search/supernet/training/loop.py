@@ -6,6 +6,7 @@ same steps as an uninterrupted one.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -118,7 +119,11 @@ class Training:
         return networks * self.recipe.image_size(step, self.images, self.space.input_shape[1]) ** 2
 
     def _work_left(self) -> int:
-        return sum(self._work(step) for step in range(self.step, self.steps))
+        """Work of the steps to come, by the stretches in which all steps are alike: there may be a million of them."""
+        shares = (self.recipe.largest_share, self.recipe.small_until)
+        changes = {min(max(round(share * self.steps), self.step), self.steps) for share in shares}
+        borders = sorted(changes | {self.step, self.steps})
+        return sum((end - start) * self._work(start) for start, end in itertools.pairwise(borders))
 
     def _save(self, suffix: str = "") -> None:
         path = self.checkpoint.with_name(f"checkpoint{suffix}.safetensors")

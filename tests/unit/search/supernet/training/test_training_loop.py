@@ -287,3 +287,25 @@ def test_a_training_that_its_listener_ends_goes_on_where_it_was(
     assert again.step == 2
     again.run(lambda report: None)
     assert all(torch.equal(tensor, whole[1][name]) for name, tensor in load_file(again.checkpoint).items())
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {},
+        {"largest_share": 0.0, "small_until": 1.0},
+        {"largest_share": 0.9, "small_until": 0.2},
+        {"largest_share": 0.5, "small_until": 0.5},
+    ],
+)
+def test_the_work_left_is_that_of_every_step_to_come(
+    tmp_path: Path, tiny: ChainSpace, shares: dict[str, float]
+) -> None:
+    training = Training(tiny, DATASET, replace(RECIPE, **shares), tmp_path)
+    for training.step in range(STEPS + 1):
+        assert training._work_left() == sum(map(training._work, range(training.step, STEPS)))
+
+
+def test_the_work_of_a_very_long_training_is_known_at_once(tmp_path: Path, tiny: ChainSpace) -> None:
+    training = Training(tiny, DATASET, replace(RECIPE, epochs=1e9), tmp_path)
+    assert training._work_left() > training.steps * training._work(0)
