@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import ge
 
-from search import SearchResources, SearchSpec, best_spread, start_room
+from search import SearchResources, SearchSpec, Space, best_spread, start_room
 from service.errors import Fault, InvalidStateError, NotFoundError, StartFromError
 from service.fronts import Fronts
 from service.search_fields import MOST_START_GENOMES
@@ -18,14 +19,15 @@ def start_genomes(
     """The genomes to start a search with: the given ones of its spec, then those of earlier fronts, as many as fit.
 
     Raises:
-        StartFromError: pointing at each search that is unknown, has not succeeded or is of another space.
+        StartFromError: pointing at each search that is unknown, has not succeeded, or is of another space or of an
+            earlier definition of this one.
         ResultDamagedError: a stored front is missing or has changed.
     """
     genomes: list[tuple[int, ...]] = []
     faults: list[Fault] = []
     for place, search_id in enumerate(search_ids):
         try:
-            genomes += _front(search_id, fronts, spec, f"/start_from/{place}")
+            genomes += _front(search_id, fronts, resources.space, f"/start_from/{place}")
         except StartFromError as error:
             faults += error.faults
     if faults:
@@ -37,7 +39,7 @@ def start_genomes(
     return [list(genome) for genome in (*given, *chosen)]
 
 
-def _front(search_id: str, fronts: Fronts, spec: SearchSpec, pointer: str) -> list[tuple[int, ...]]:
+def _front(search_id: str, fronts: Fronts, space: Space, pointer: str) -> list[tuple[int, ...]]:
     try:
         document = fronts.document(search_id)
     except NotFoundError:
@@ -45,7 +47,12 @@ def _front(search_id: str, fronts: Fronts, spec: SearchSpec, pointer: str) -> li
     except InvalidStateError as error:
         message = f"This search is {error.state} and has no front. Wait until it has succeeded, or leave it out."
         raise StartFromError([Fault(pointer, "search_not_succeeded", message)]) from None
-    if document["space"] != spec.space:
-        message = f"This search is of the space {document['space']}, not of {spec.space}. Leave it out."
+    if document["space"] != space.name:
+        message = f"This search is of the space {document['space']}, not of {space.name}. Leave it out."
         raise StartFromError([Fault(pointer, "search_of_another_space", message)])
-    return [tuple(item["genome"]) for item in document["items"]]
+    genomes = [tuple(item["genome"]) for item in document["items"]]
+    choices = space.n_choices.tolist()
+    if any(len(genome) != len(choices) or any(map(ge, genome, choices)) for genome in genomes):
+        message = f"This search is of an earlier definition of {space.name}, with other genes. Leave it out."
+        raise StartFromError([Fault(pointer, "search_of_another_space", message)])
+    return genomes

@@ -234,6 +234,19 @@ def test_a_search_of_another_space_does_not_serve(client: Client, run: Run, serv
     assert refused(client, {"start_from": [earlier]})["/start_from/0"][0] == "search_of_another_space"
 
 
+@pytest.mark.parametrize("genome", [[0, 0, 0], [0, 0, 0, 3]])
+def test_a_search_of_an_earlier_definition_of_its_space_does_not_serve(
+    client: Client, run: Run, services: Services, monkeypatch, genome: list[int]
+) -> None:
+    earlier = run()["id"]
+    real = services.fronts.document
+    items = [{"genome": [0, 0, 0, 0]}, {"genome": genome}]
+    monkeypatch.setattr(type(services.fronts), "document", lambda _, search_id: real(search_id) | {"items": items})
+    code, words = refused(client, {"start_from": [earlier]})["/start_from/0"]
+    assert code == "search_of_another_space"
+    assert "earlier definition" in words
+
+
 @pytest.mark.parametrize(
     ("wish", "pointer", "code"),
     [
