@@ -31,6 +31,8 @@ _NO_TORCH = "lutnas train needs PyTorch, which is not installed: pip install 'lu
 _INTERRUPTED = 130
 """What shells report for Ctrl+C."""
 _KEPT = "service.cli_train"
+_OVERRUN = 1.05
+"""Of the time asked for: less is the rounding of epochs."""
 _PHASES = {"timing": "Timing a few steps", "training": "Training", "evaluating": "Evaluating sub-networks"}
 
 
@@ -181,6 +183,8 @@ def _session(request: _Request, space: ChainSpace, dataset: Dataset, console: Co
 
         def report(now: TrainingReport) -> None:
             bars.show(_PHASES[now.phase], now.fraction, _note(now, seconds_left(now.seconds_left)))
+            if now.phase == "timing" and now.seconds_left is not None:
+                _say_if_too_short(console, request, now.seconds_left)
             if asked():
                 raise _StopRequested
 
@@ -190,6 +194,16 @@ def _session(request: _Request, space: ChainSpace, dataset: Dataset, console: Co
             saved = "Saved." if isinstance(stopped, _StopRequested) else "Stopped; the last checkpoint stays."
             click.echo(f"{saved} To go on: lutnas {shlex.join(sys.argv[1:])}", err=True)
             raise SystemExit(_INTERRUPTED) from None
+
+
+def _say_if_too_short(console: Console, request: _Request, seconds: float) -> None:
+    if request.hours is not None and seconds > _OVERRUN * 3600 * request.hours:
+        _say(
+            console,
+            f"--hours {request.hours:g} is too short: the shortest training, with {request.networks} networks to"
+            f" evaluate, takes about {math.ceil(seconds / 60)} min. It goes on; more hours, or fewer --networks in"
+            " another folder, leave time to learn.",
+        )
 
 
 def _note(now: TrainingReport, left: str) -> str:

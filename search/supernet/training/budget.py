@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +23,28 @@ _TIMED_NETWORKS = 6
 _SHORTEST_EPOCHS = 0.05
 
 
+@dataclass(frozen=True)
+class Budget:
+    """Epochs that fit into a time, and the seconds that they and the evaluation are expected to take."""
+
+    epochs: float
+    seconds: float
+
+
 def fit_epochs(
     space: ChainSpace, dataset: Dataset, recipe: Recipe, *, seconds: float, networks: int, images: int
-) -> Recipe:
-    """The recipe with as many epochs as fit, when `networks` sub-networks are evaluated on `images` images after it.
+) -> Budget:
+    """As many epochs of a recipe as fit, when `networks` sub-networks are evaluated on `images` images after them.
 
     Takes some ten steps' time on a scratch supernet. A time that is too short for anything gives a twentieth of an
-    epoch.
+    epoch, which takes longer than was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         training = Training(space, dataset, replace(recipe, epochs=100.0), Path(folder))
         epoch_s = _step_seconds(training) * (len(dataset.train) // recipe.batch)
         evaluation_s = _network_image_seconds(training) * networks * min(images, len(dataset.validation))
-    return replace(recipe, epochs=round(max((seconds - evaluation_s) / epoch_s, _SHORTEST_EPOCHS), 3))
+    epochs = round(max((seconds - evaluation_s) / epoch_s, _SHORTEST_EPOCHS), 3)
+    return Budget(epochs, epochs * epoch_s + evaluation_s)
 
 
 def _step_seconds(training: Training) -> float:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
+from latency_tables import replace_file
 from search.datasets.labelled import Dataset, check_fits
 from search.errors import CheckpointError
 from search.space.chain import ChainSpace
@@ -53,7 +54,10 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """Where a session stands: `fraction` of its phase, and `seconds_left` of the phase where known."""
+    """Where a session stands: `fraction` of its phase, and `seconds_left` of the phase where known.
+
+    After `timing` they are those of everything to come, which may be more than were asked for.
+    """
 
     phase: str
     """`timing`, `training` or `evaluating`."""
@@ -117,18 +121,22 @@ def _recipe(space: ChainSpace, dataset: Dataset, folder: Path, plan: TrainingPla
         precision=fastest_precision(),
     )
     check_fits(dataset, space, batch)
+    budget = None
     if plan.hours is not None:
         on_report(TrainingReport("timing", 0.0, None))
         seconds = 3600 * plan.hours
-        recipe = fit_epochs(space, dataset, recipe, seconds=seconds, networks=plan.networks, images=plan.images)
-    path.write_text(json.dumps({"asked": asked, "recipe": asdict(recipe)}, indent=1) + "\n", encoding="utf-8")
+        budget = fit_epochs(space, dataset, recipe, seconds=seconds, networks=plan.networks, images=plan.images)
+        recipe = replace(recipe, epochs=budget.epochs)
+    replace_file(path, (json.dumps({"asked": asked, "recipe": asdict(recipe)}, indent=1) + "\n").encode())
+    if budget is not None:
+        on_report(TrainingReport("timing", 1.0, budget.seconds))
     return recipe
 
 
 def _read_recipe(path: Path, asked: dict[str, object]) -> Recipe:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        began, recipe = content["asked"], Recipe(**content["recipe"])
+        began, recipe = dict(content["asked"]), Recipe(**content["recipe"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(str(path), f"cannot be read: {error}. Restore it, or train in another folder") from error
     names = sorted(name for name in asked if began.get(name) != asked[name])

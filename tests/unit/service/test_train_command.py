@@ -156,3 +156,20 @@ def test_a_space_file_that_is_edited_meanwhile_is_kept_as_it_was(
     assert result.exit_code == 0, result.output
     assert "2 networks evaluated: top-1 60.0% to 75.0%" in result.output
     assert (tmp_path / "run" / "artefact" / "space.json").read_bytes() == as_trained
+
+
+@pytest.mark.parametrize(("hours", "is_said"), [(0.2, True), (0.25, False), (2.0, False)])
+def test_hours_that_are_too_short_are_said_before_the_training(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, hours: float, is_said: bool
+) -> None:
+    def timed(space, images, folder, plan, out, on_report) -> None:
+        on_report(TrainingReport("timing", 0.0, None))
+        on_report(TrainingReport("timing", 1.0, 900.0))
+        raise CheckpointError("x", "ends here")
+
+    monkeypatch.setattr(session, "train_supernet", timed)
+    arguments = ["--folder", tmp_path / "run", "--space", SPACE, "--dataset", dataset, "--hours", hours]
+    result = CliRunner().invoke(main, ["train", *map(str, arguments), "--networks", "30"])
+    said = "--hours 0.2 is too short: the shortest training, with 30 networks to evaluate, takes about 15 min"
+    assert (said in result.output) is is_said
+    assert ("too short" in result.output) is is_said
