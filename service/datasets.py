@@ -21,6 +21,7 @@ import numpy as np
 from latency_tables import replace_file
 from search import Dataset, DatasetError, ImageFit, LabelledImages, Space, read_dataset
 from service.errors import NoDatasetError
+from service.settings import DATASET_NAME
 
 _LOG = logging.getLogger("lutnas.datasets")
 _ENDINGS = (".tar.xz", ".tar.gz", ".tar.bz2", ".tgz", ".txz", ".tar", ".zip")
@@ -49,7 +50,10 @@ class DatasetShelf:
         """
         path = self.path(space, card)
         if path is None:
-            raise NoDatasetError(space.name, _stem(str(_data(card).get("archive", ""))), sorted(self._datasets))
+            trained_on = _stem(str(_data(card).get("archive", "")))
+            # The setting takes no blanks, for example: such a dataset goes by the name of the space.
+            example = trained_on if DATASET_NAME.match(trained_on) else space.name
+            raise NoDatasetError(space.name, example, sorted(self._datasets))
         return path
 
     def validation(self, space: Space, card: Card) -> LabelledImages:

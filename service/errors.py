@@ -258,8 +258,7 @@ class NoDatasetError(RequestError):
 
     code = "space_without_dataset"
 
-    def __init__(self, space: str, trained_on: str, known: Sequence[str]) -> None:
-        example = trained_on or space
+    def __init__(self, space: str, example: str, known: Sequence[str]) -> None:
         detail = (
             f"No dataset is configured for space {space}, so that its networks cannot be verified on images. Start the"
             f" service with LUTNAS_DATASETS={example}=PATH, or leave verify out."

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_DATASET_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+DATASET_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+"""What `Settings.datasets` takes for a name."""
 
 
 def default_data_dir() -> Path:
@@ -102,7 +103,7 @@ def _named_paths(text: str) -> dict[str, str]:
         pairs = [(name.strip(), path.strip()) for name, _, path in (p.partition("=") for p in text.split(",") if p)]
     if not all(isinstance(path, str) and path for _, path in pairs):
         raise ValueError("write NAME=PATH, several with commas between, or a JSON object of names and paths")
-    wrong = [name for name, _ in pairs if not _DATASET_NAME.match(name)]
+    wrong = [name for name, _ in pairs if not DATASET_NAME.match(name)]
     if wrong:
         raise ValueError(f"{wrong[0][:64]!r} is no name: letters, digits, '.', '_' and '-'")
     if len({name for name, _ in pairs}) < len(pairs):

@@ -12,6 +12,7 @@ from search import Dataset, DatasetError, Space, dataset_card, load_space, read_
 from service import datasets as module
 from service.datasets import DatasetShelf
 from service.errors import NoDatasetError
+from service.settings import Settings
 from tests.service_world import SPACE
 from tests.unit.search.datasets.conftest import as_folder, as_tar, image
 
@@ -128,6 +129,16 @@ def test_without_a_dataset_the_setting_is_named(tmp_path: Path, space: Space, da
     shelf = DatasetShelf({"flowers": tmp_path}, tmp_path)
     with pytest.raises(NoDatasetError, match=r"LUTNAS_DATASETS=pictures=PATH.*flowers"):
         shelf.validation(space, card_of(dataset))
+
+
+@pytest.mark.parametrize("archive", ["my pictures.zip", "", "x" * 65, ".tar"])
+def test_the_setting_that_is_named_is_one_that_the_service_takes(
+    tmp_path: Path, space: Space, dataset: Dataset, archive: str
+) -> None:
+    card = card_of(dataset) | {"data": {"archive": archive}}
+    with pytest.raises(NoDatasetError, match=f"LUTNAS_DATASETS={SPACE}=PATH"):
+        DatasetShelf({}, tmp_path).check(space, card)
+    assert Settings.model_validate({"datasets": f"{SPACE}=/a"}).datasets == {SPACE: Path("/a")}
 
 
 def test_a_card_that_does_not_tell_the_draw_is_refused(tmp_path: Path, path: Path, space: Space) -> None:
