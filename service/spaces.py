@@ -129,7 +129,8 @@ def _try(space: ChainSpace, artefact: SupernetArtefact) -> None:
     ErrorPredictor.fit(space, measured.genomes, measured.error, cross_entropy=measured.cross_entropy)
     model = export_onnx(artefact, space.architecture(measured.genomes[0]))
     images = np.random.default_rng(0).integers(0, 256, (_TRIED_IMAGES, *space.input_shape), dtype=np.uint8)
-    outcome = evaluate_onnx(model, images, np.zeros(_TRIED_IMAGES, dtype=np.int64))
+    with np.errstate(invalid="ignore"):  # told below
+        outcome = evaluate_onnx(model, images, np.zeros(_TRIED_IMAGES, dtype=np.int64))
     if not np.isfinite(outcome.cross_entropy):
         raise SpaceRefusedError(space.name, "has weights that compute no numbers: train it again")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -101,11 +102,17 @@ def other_space(folder: Path) -> None:
     write_definition(folder / "space.json", head={"hidden_channels": 8})
 
 
-def not_finite(folder: Path) -> None:
-    weights = load_file(folder / "weights.safetensors")
-    first = min(weights)
-    weights[first] = np.full_like(weights[first], np.nan)
-    save_file(weights, folder / "weights.safetensors")
+def filled(value: float) -> Callable[[Path], None]:
+    """All weights are this number, and the card says that it must be so."""
+
+    def fill(folder: Path) -> None:
+        path = folder / "weights.safetensors"
+        save_file({name: np.full_like(tensor, value) for name, tensor in load_file(path).items()}, path)
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        card["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    return fill
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,8 @@ def not_finite(folder: Path) -> None:
         (removed("weights.safetensors"), "weights.safetensors cannot be copied"),
         (removed("space.json"), "holds no space.json: name its space with --space"),
         (other_space, "was trained for space definition"),
-        (not_finite, "sha256"),
+        (filled(np.nan), "holds values that are not finite"),
+        (filled(60_000.0), "has weights that compute no numbers"),
     ],
 )
 def test_damaged_artefacts_are_refused(
