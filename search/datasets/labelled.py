@@ -90,7 +90,9 @@ def check_fits(dataset: Dataset, space: Space, batch: int) -> None:
     if shape != space.input_shape:
         faults.append(f"has images of shape {shape}, {space.name} needs {space.input_shape}")
     if len(dataset.classes) != space.classes:
-        faults.append(f"has {len(dataset.classes)} classes, {space.name} needs {space.classes}")
+        count = len(dataset.classes)
+        mend = f'train a copy of its file under another name with "classes": {count}'
+        faults.append(f"has {count} classes, {space.name} needs {space.classes}: {mend}")
     if len(dataset.train) < batch:
         faults.append(f"leaves {len(dataset.train)} training images, one batch needs {batch}")
     if faults:

@@ -211,7 +211,7 @@ def test_images_of_another_size_are_refused(tmp_path: Path, tiny: ChainSpace) ->
 
 
 def test_another_number_of_classes_is_refused(tmp_path: Path, tiny: ChainSpace) -> None:
-    with pytest.raises(DatasetError, match="9 classes"):
+    with pytest.raises(DatasetError, match=r'has 9 classes, tiny-cifar10 needs 10: .*"classes": 9'):
         Training(tiny, replace(DATASET, classes=DATASET.classes[1:]), RECIPE, tmp_path)
 
 
