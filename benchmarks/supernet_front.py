@@ -32,8 +32,8 @@ from search.space.sampling import spread_genomes
 from search.supernet.evaluate import evaluate_onnx
 from search.supernet.training.export import load_shared, shared_tensors
 from search.supernet.training.loop import Training
+from search.supernet.training.precision import fastest_precision
 from search.supernet.training.recipe import Recipe
-from search.supernet.training.session import fastest_precision
 from search.supernet.training.walk import evaluate_subnets
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "search" / "pretrained"

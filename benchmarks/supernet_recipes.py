@@ -19,8 +19,8 @@ from search.datasets.read import read_dataset
 from search.space.sampling import spread_genomes
 from search.supernet.training.export import load_shared, shared_tensors
 from search.supernet.training.loop import Training, largest, smallest
+from search.supernet.training.precision import fastest_precision
 from search.supernet.training.recipe import Recipe
-from search.supernet.training.session import fastest_precision
 from search.supernet.training.walk import evaluate_subnets
 
 SPACE = "fbnet-cifar10"

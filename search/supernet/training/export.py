@@ -37,9 +37,9 @@ def shared_tensors(supernet: Supernet) -> dict[str, Halves]:
     return tensors
 
 
-def load_shared(space: ChainSpace, tensors: Mapping[str, Halves]) -> Supernet:
+def load_shared(space: ChainSpace, tensors: Mapping[str, Halves], device: torch.device | None = None) -> Supernet:
     """A supernet that computes what an artefact's tensors say: for checks and evaluation, not for training on."""
-    supernet = Supernet(space)
+    supernet = Supernet(space).to(device)
     with torch.no_grad():
         for position, block, spec in _convolutions(space):
             place = supernet.position(position)
@@ -48,7 +48,7 @@ def load_shared(space: ChainSpace, tensors: Mapping[str, Halves]) -> Supernet:
             place.weights[key].copy_(_wide(tensors[name]))
             if spec.normalised:
                 names = norm_names(position, block, spec)
-                place.fix_norm(block, spec, *(_wide(tensors[vector]) for vector in names))
+                place.fix_norm(block, spec, *(_wide(tensors[vector]).to(device) for vector in names))
             else:
                 place.biases[key].copy_(_wide(tensors[f"{name}/bias"]))
     supernet.frozen_statistics = True

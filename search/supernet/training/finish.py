@@ -58,7 +58,7 @@ def write_trained(
     genomes = evaluation_genomes(space, networks, training.recipe.seed)
     tensors = shared_tensors(training.supernet)
     seen = dataset.validation.take(np.arange(min(images, len(dataset.validation))))
-    evaluations = evaluate_subnets(load_shared(space, tensors), genomes, seen, _timed(on_progress))
+    evaluations = evaluate_subnets(load_shared(space, tensors, training.device), genomes, seen, _timed(on_progress))
     card = _card(training, evaluations, len(seen)) | {"note": note}
     write_artefact(out, tensors, evaluations, card)
     card["exported_against_evaluated"] = _exported(space, out, seen, evaluations)

@@ -21,6 +21,7 @@ from search.supernet.artefact import SupernetArtefact
 from search.supernet.training.budget import fit_epochs
 from search.supernet.training.finish import write_trained
 from search.supernet.training.loop import StepReport, Training
+from search.supernet.training.precision import fastest_precision
 from search.supernet.training.recipe import Recipe
 
 DEFAULT_EPOCHS = 20.0
@@ -144,12 +145,3 @@ def _read_recipe(path: Path, asked: dict[str, object]) -> Recipe:
         listed = ", ".join(f"{name} {str(began.get(name))[:40]}, not {asked[name]}" for name in names)
         raise CheckpointError(str(path), f"it began with {listed}. Ask for the same, or train in another folder")
     return recipe
-
-
-def fastest_precision() -> str:
-    """`bfloat16` where the processor or the GPU computes with it, `float32` elsewhere."""
-    if torch.cuda.is_available():
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    # Private until PyTorch offers these in public; a version without them trains in float32, only slower.
-    supports = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return "bfloat16" if any(support() for support in supports if support is not None) else "float32"

@@ -21,6 +21,7 @@ from search.space.base import Genomes
 from search.space.blocks.base import Block
 from search.supernet.artefact import Evaluations
 from search.supernet.training.loop import batches
+from search.supernet.training.precision import fastest_precision
 from search.supernet.training.supernet import ChoiceNorm, Position, Supernet, norm_name
 
 _BATCH = 125
@@ -41,14 +42,17 @@ def evaluate_subnets(
 ) -> Evaluations:
     """Error and cross-entropy of every genome `(n, g)` on all images, in the order given.
 
-    In bfloat16, four times as fast as float32 here; `finish.py` states how far errors of exported networks are from it.
+    On the supernet's device, in bfloat16 where that is fast (four times float32 here); `finish.py` states how far
+    errors of exported networks are from it.
     With frozen statistics, or with those that `recalibrate` measured for these genomes.
     """
     supernet.eval()
     order = np.lexsort(genomes.T[::-1])
     wrong, loss = np.zeros(len(genomes)), np.zeros(len(genomes))
     parts = -(-len(images) // _BATCH)
-    for number, (pixels, labels) in enumerate(batches(images, _BATCH)):
+    device = next(supernet.parameters()).device
+    for number, batch in enumerate(batches(images, _BATCH)):
+        pixels, labels = (tensor.to(device) for tensor in batch)
         walk = _Walk(supernet, pixels, statistics)
         for place, row in enumerate(order):
             logits = walk.logits(genomes[row])
@@ -78,6 +82,7 @@ class _Walk:
         self._outputs: list[Tensor] = [images]
         self._labels: tuple[str, ...] = ()
         self._statistics = statistics
+        self._half = fastest_precision() == "bfloat16"
 
     def logits(self, genome: npt.NDArray[np.int64]) -> Tensor:
         """Logits of one architecture; the outputs of its layers are kept for the next."""
@@ -89,7 +94,7 @@ class _Walk:
         del self._outputs[shared + 1 :]
         for place in range(shared, len(labels)):
             position = self._supernet.position(architecture.positions[place])
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(self._outputs[-1].device.type, torch.bfloat16, enabled=self._half):
                 self._outputs.append(self._apply(position, architecture.blocks[place], labels[: place + 1]))
         self._labels = labels
         return self._outputs[-1].float()
