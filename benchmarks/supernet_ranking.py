@@ -2,13 +2,14 @@
 
 Called by `python -m benchmarks.supernet ranking`. Every sub-network measures its batch-norm statistics afresh on 512
 training images and is scored on validation images by error and by cross-entropy; the truth is the published mean of
-three trainings.
+three trainings. The supernet is trained first, where the folder does not hold it yet.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,22 @@ from scipy.stats import kendalltau, spearmanr
 from search.datasets.read import read_dataset
 from search.space.chain import ChainSpace
 from search.space.load import load_named_space
-from search.supernet.training.checkpoint import read_checkpoint
-from search.supernet.training.loop import to_input
-from search.supernet.training.supernet import Supernet
+from search.supernet.training.loop import Training, to_input
+from search.supernet.training.precision import fastest_precision
+from search.supernet.training.recipe import Recipe
 from search.supernet.training.walk import evaluate_subnets, recalibrate
 
 SPACE = Path(__file__).parent / "spaces" / "nas-bench-macro.json"
 RECALIBRATION_IMAGES = 512
+RECIPE = Recipe(
+    epochs=4.0,
+    largest_share=0.05,
+    small_until=0.85,
+    frozen_from=1.0,
+    learning_rate=3e-3,
+    calibration_batches=2,
+)
+"""For ranks: random networks nearly from the start, and no frozen phase, because statistics are measured afresh."""
 
 
 def ranking(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -35,9 +45,11 @@ def ranking(arguments: argparse.Namespace) -> dict[str, Any]:
         genomes, truth = table["genes"].astype(np.int64), table["error_cifar10_test"].mean(axis=1).astype(np.float64)
     rows = np.random.default_rng(0).permutation(len(genomes))[: arguments.networks]
     genomes, truth = genomes[rows], truth[rows]
-    supernet = Supernet(space)
-    progress = read_checkpoint(arguments.folder / "checkpoint.safetensors", supernet, None)
-    dataset = read_dataset(arguments.dataset, held_out=progress["recipe"]["held_out"], seed=progress["recipe"]["seed"])
+    dataset = read_dataset(arguments.dataset, held_out=RECIPE.held_out, seed=RECIPE.seed)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    training = Training(space, dataset, replace(RECIPE, precision=fastest_precision()), arguments.folder)
+    training.run(lambda step: print(f"step {step.step}/{step.steps}, {step.seconds_left:.0f} s left", file=sys.stderr))
+    supernet = training.supernet
     statistics = recalibrate(supernet, genomes, to_input(torch.from_numpy(dataset.train.images[:RECALIBRATION_IMAGES])))
     images = dataset.validation.take(np.arange(min(arguments.images, len(dataset.validation))))
     found = evaluate_subnets(supernet, genomes, images, _progress, statistics)
@@ -49,8 +61,8 @@ def ranking(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "networks": len(genomes),
         "images": len(images),
-        "steps": progress["step"],
-        "recipe": progress["recipe"],
+        "steps": training.step,
+        "recipe": asdict(training.recipe),
         "inherited_top1": {"best": 1 - found.error.min(), "mean": 1 - found.error.mean()},
         "agreement": {name: agreement(score, truth) for name, score in scores.items()},
     }
