@@ -6,6 +6,7 @@
     python -m benchmarks.supernet ranking --dataset cifar10.tar.xz --folder runs/macro --table nas_bench_macro.npz
     python -m benchmarks.supernet front --dataset cifar10.tar.xz
     python -m benchmarks.supernet recipes --dataset cifar10.tar.xz --folder runs/short
+    python -m benchmarks.supernet speed
     python -m benchmarks.supernet alone --dataset cifar10.tar.xz --folder runs/short
 
 `parity`: exported ONNX against the supernet in PyTorch. `card`: errors measured when the artefact was made. `norms`:
@@ -13,6 +14,7 @@ what batch norm loses without recalibration on images, for a training's checkpoi
 frozen statistics (ADR 0002). `ranking`: inherited scores against networks trained one by one, for a training of
 `benchmarks/spaces/nas-bench-macro.json`. `front`: test accuracy by macs. `recipes`: short trainings with one part of
 the recipe changed. `alone`: inherited against trained alone; it goes on with the first supernet of `recipes`.
+`speed`: training with the compiled weight gradient and without.
 """
 
 from __future__ import annotations
