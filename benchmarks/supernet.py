@@ -35,6 +35,7 @@ from torch import Tensor
 from benchmarks.supernet_front import alone, front
 from benchmarks.supernet_ranking import ranking
 from benchmarks.supernet_recipes import recipes
+from benchmarks.supernet_speed import speed
 from search import load_space, random_genomes, read_artefact
 from search.datasets.labelled import LabelledImages
 from search.datasets.read import read_dataset
@@ -201,6 +202,7 @@ FIGURES = {
     "front": front,
     "alone": alone,
     "recipes": recipes,
+    "speed": speed,
 }
 
 
