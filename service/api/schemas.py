@@ -271,6 +271,15 @@ class FrontItemAnswer(Score):
     architecture_id: str
     genome: list[int]
     blocks: Annotated[list[str], Field(description="Labels of the layers' blocks, in order.")]
+    objectives: Annotated[
+        dict[str, float] | None,
+        Field(
+            description="By the front's `columns`, as they were minimised: error as a fraction (with `verify` the"
+            " verified one), latency_ms in ms, latency_share as a fraction of the device's upper limit, macs and params"
+            " as counts, size_bytes and peak_activation_bytes in bytes. None for searches of older versions.",
+            examples=[{"error": 0.08, "latency_share:worst": 0.8}],
+        ),
+    ] = None
     model_url: Annotated[str, Field(description="The network with trained weights as ONNX.")]
     remeasured_ms: Annotated[
         dict[str, float] | None,

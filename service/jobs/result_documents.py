@@ -65,6 +65,7 @@ def result_files(result: SearchResult, basis: Basis, added: Added | None = None)
 def front_document(result: SearchResult, basis: Basis, added: Added) -> dict[str, Any]:
     """The front with what it rests on, and what became of it when it was measured again."""
     more = added.by_network()
+    objectives = _objectives(result)
     return {
         "space": result.spec.space,
         "seed": result.spec.seed,
@@ -75,7 +76,10 @@ def front_document(result: SearchResult, basis: Basis, added: Added) -> dict[str
         "hypervolume": result.hypervolume[-1],
         "stopped_by": result.stopped_by,
         "history": _history(result),
-        "items": [_item(item) | more.get(item.architecture_id, {}) for item in result.front],
+        "items": [
+            _item(item) | {"objectives": objectives[item.genome]} | more.get(item.architecture_id, {})
+            for item in result.front
+        ],
     } | added.summaries()
 
 
@@ -85,6 +89,13 @@ def _history(result: SearchResult) -> list[dict[str, Any]]:
         {"generation": generation, "evaluations": evaluations, "hypervolume": hypervolume}
         for generation, (evaluations, hypervolume) in enumerate(rows, start=1)
     ]
+
+
+def _objectives(result: SearchResult) -> dict[tuple[int, ...], dict[str, float]]:
+    """The values that were minimised, by genome of the front and by column."""
+    front = {item.genome for item in result.front}
+    rows = zip(map(tuple, result.genomes.tolist()), result.values.tolist(), strict=True)
+    return {genome: dict(zip(result.columns, row, strict=True)) for genome, row in rows if genome in front}
 
 
 def _item(item: FrontItem) -> dict[str, Any]:
@@ -107,7 +118,8 @@ def evaluated_document(result: SearchResult) -> dict[str, Any]:
 def front_csv(result: SearchResult, added: Added) -> bytes:
     """The front as a table: one line per network; genome and blocks are joined by spaces.
 
-    Verified errors and a second measurement add their columns before `genome`, empty for networks without them.
+    Objectives that are not among a network's figures (the worst of several latencies), verified errors and a second
+    measurement add their columns before `genome`, empty for networks without them.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -116,9 +128,16 @@ def front_csv(result: SearchResult, added: Added) -> bytes:
     verified, again = _VERIFIED if added.verified else (), _Again(added.remeasured)
     more = added.by_network()
     first = ["architecture_id", "error", "error_low", "error_high"]
-    writer.writerow([*first, *latency, *_COSTS, *verified, *again.columns, "genome", "blocks"])
+    figures = [*first, *latency, *_COSTS]
+    others = [name for name in result.columns if name not in figures]
+    objectives = _objectives(result)
+    writer.writerow([*figures, *others, *verified, *again.columns, "genome", "blocks"])
     for item in result.front:
-        cells = [*map(more.get(item.architecture_id, {}).get, verified), *again.cells(item)]
+        cells = [
+            *map(objectives[item.genome].get, others),
+            *map(more.get(item.architecture_id, {}).get, verified),
+            *again.cells(item),
+        ]
         writer.writerow(_row(item, devices, cells))
     return text.getvalue().encode()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -83,6 +85,8 @@ def test_the_worst_case_of_two_devices_is_one_column(client: Client, run: Run) -
     assert front["columns"] == ["error", "latency_ms:worst"]
     for item in front["items"]:
         assert set(item["latency_ms"]) == {DEVICE, SLOW}
+        worst = max(told["expected"] for told in item["latency_ms"].values())
+        assert item["objectives"] == pytest.approx({"error": item["error"], "latency_ms:worst": worst})
 
 
 def test_each_device_counts_by_its_own_limit(client: Client, run: Run) -> None:
@@ -96,6 +100,13 @@ def test_each_device_counts_by_its_own_limit(client: Client, run: Run) -> None:
         assert latency[SLOW] <= 1.1
         row = front["evaluated"]["genomes"].index(item["genome"])
         assert front["evaluated"]["values"][row][1] == pytest.approx(max(latency[DEVICE] / 1.2, latency[SLOW] / 1.1))
+        assert list(item["objectives"].values()) == front["evaluated"]["values"][row]
+    lines = list(csv.DictReader(io.StringIO(client.get(job["urls"]["front_csv"]).text)))
+    assert [float(line["latency_share:worst"]) for line in lines] == [
+        item["objectives"]["latency_share:worst"] for item in front["items"]
+    ]
+    one = client.get(f"{job['urls']['front']}/{lines[0]['architecture_id']}").json()
+    assert one["objectives"] == front["items"][0]["objectives"]
 
 
 def test_one_device_is_minimised_and_the_other_only_limited(client: Client, run: Run) -> None:
@@ -275,4 +286,5 @@ def test_the_contract_describes_the_options(client: Client) -> None:
     assert "latency_share:worst" in fields["objectives"]["description"]
     for name, field in schemas["StopCriteria"]["properties"].items():
         assert field["description"], name
+    assert "latency_share as a fraction" in schemas["FrontItemAnswer"]["properties"]["objectives"]["description"]
     assert {"stopped_by", "history"} <= set(schemas["FrontAnswer"]["properties"])
