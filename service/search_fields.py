@@ -6,13 +6,21 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from service.strict_model import StrictModel
+from service.strict_model import StrictModel, in_words
 
 MOST_START_GENOMES = 200
 """They stand in every answer about the search."""
-Objective = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[a-z0-9][a-z0-9._-]{0,63})?$")]
+Objective = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[a-z0-9][a-z0-9._-]{0,63})?$"),
+    in_words("Must be an objective's name, for some with one colon and a device's name or worst: latency_ms:pixel-3."),
+]
 """Name of an objective, with a device or `worst` behind a colon for some."""
-SearchName = Annotated[str, StringConstraints(pattern=r"^srch_[a-z0-9]{1,59}$")]
+SearchName = Annotated[
+    str,
+    StringConstraints(pattern=r"^srch_[a-z0-9]{1,59}$"),
+    in_words("Must be the id of a search: srch_ and then lower-case letters and digits, 64 characters at most."),
+]
 
 
 class StopCriteria(StrictModel):

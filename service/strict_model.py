@@ -10,14 +10,40 @@ from pydantic import (
     ModelWrapValidatorHandler,
     StringConstraints,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+def in_words(words: str) -> WrapValidator:
+    """The fault of a text that does not match its pattern, told without the pattern."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            kind = error.errors(include_url=False)[0]["type"]
+            if kind != "string_pattern_mismatch":
+                raise
+            raise PydanticCustomError(kind, words) from error
+
+    return WrapValidator(check)
+
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"),
+    in_words(
+        "Must be 1 to 64 lower-case letters, digits, dots, underscores or hyphens, the first one a letter or a digit."
+    ),
+]
 """Name of a space or device: 1 to 64 of lower-case letters, digits, dot, underscore and hyphen."""
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), in_words("Must be 64 lower-case hexadecimal digits.")
+]
 """Fingerprint of a content, in lower-case hexadecimal digits."""
 
 
@@ -39,7 +65,7 @@ class StrictModel(BaseModel):
 
 def _detail(fault: Any, known: str) -> InitErrorDetails:
     own = fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
-    message = f"Unknown field. Known: {known}." if own else str(fault["msg"]).replace("{", "{{").replace("}", "}}")
-    # The message is final: pydantic would fill `{...}` from a context that there is not.
+    message = f"Unknown field. Known: {known}." if own else str(fault["msg"])
+    # The message is final: without a context pydantic leaves `{...}` in it alone.
     kind = "unknown_field" if own else str(fault["type"])
     return InitErrorDetails(type=PydanticCustomError(kind, message), loc=fault["loc"], input=fault["input"])

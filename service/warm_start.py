@@ -8,6 +8,7 @@ from operator import ge
 from search import SearchResources, SearchSpec, Space, best_spread, start_room
 from service.errors import Fault, InvalidStateError, NotFoundError, StartFromError
 from service.fronts import Fronts
+from service.job import TERMINAL
 from service.search_fields import MOST_START_GENOMES
 
 _HINT = "GET /v1/searches?state=succeeded lists those that serve."
@@ -45,7 +46,11 @@ def _front(search_id: str, fronts: Fronts, space: Space, pointer: str) -> list[t
     except NotFoundError:
         raise StartFromError([Fault(pointer, "unknown_search", f"No such search. {_HINT}")]) from None
     except InvalidStateError as error:
-        message = f"This search is {error.state} and has no front. Wait until it has succeeded, or leave it out."
+        ended = error.state in TERMINAL
+        next_step = (
+            f"It never will: leave it out. {_HINT}" if ended else "Wait until it has succeeded, or leave it out."
+        )
+        message = f"This search is {error.state} and has no front. {next_step}"
         raise StartFromError([Fault(pointer, "search_not_succeeded", message)]) from None
     if document["space"] != space.name:
         message = f"This search is of the space {document['space']}, not of {space.name}. Leave it out."

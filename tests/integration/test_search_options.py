@@ -122,8 +122,8 @@ def test_one_device_is_minimised_and_the_other_only_limited(client: Client, run:
         ({"objectives": ["error", "latency_share:worst"]}, "/objectives/1", "choice", "limits.latency_ms"),
         ({"objectives": ["error", "latency_ms:toaster"]}, "/objectives/1", "choice", "none of the search's devices"),
         ({"objectives": ["error", "macs:worst"]}, "/objectives/1", "unknown_objective", "latency_share:worst"),
-        ({"objectives": ["error", "latency_ms:a:b"]}, "/objectives/1", "string_pattern_mismatch", "match"),
-        ({"objectives": ["error", "latency_ms:"]}, "/objectives/1", "string_pattern_mismatch", "match"),
+        ({"objectives": ["error", "latency_ms:a:b"]}, "/objectives/1", "string_pattern_mismatch", "one colon"),
+        ({"objectives": ["error", "latency_ms:"]}, "/objectives/1", "string_pattern_mismatch", "one colon"),
         ({"objectives": ["error", "macs", "params", "latency_ms"]}, "/objectives", "choice", "at most 4"),
         ({"objectives": ["latency_ms:worst"], "remeasure": True}, "/remeasure", "remeasure_without_latency", "Needs"),
     ],
@@ -236,6 +236,17 @@ def test_earlier_searches_that_do_not_serve_are_told_all_at_once(client: Client,
         "/start_from/3": "unknown_search",
     }
     assert "is queued" in faults["/start_from/1"][1]
+    assert "Wait until it has succeeded" in faults["/start_from/1"][1]
+
+
+def test_nobody_is_told_to_wait_for_a_search_that_has_ended(client: Client) -> None:
+    cancelled = client.post("/v1/searches", json=REQUEST).json()
+    assert client.post(cancelled["urls"]["cancel"]).is_success
+    code, words = refused(client, {"start_from": [cancelled["id"]]})["/start_from/0"]
+    assert code == "search_not_succeeded"
+    assert "is cancelled" in words
+    assert "Wait" not in words
+    assert "leave it out. GET /v1/searches?state=succeeded" in words
 
 
 def test_a_search_of_another_space_does_not_serve(client: Client, run: Run, services: Services, monkeypatch) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Annotated
+
 import pytest
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from search import Stop
 from service.search_request import SearchRequest
+from service.strict_model import StrictModel
 
 BASE = {"space": "tiny-cifar10", "devices": ["board", "phone"], "seed": 1}
 
@@ -78,3 +82,36 @@ def test_a_worst_case_cannot_be_measured_again(objectives: list[str]) -> None:
 )
 def test_the_form_is_strict(wish: dict[str, object], place: tuple[object, ...], kind: str) -> None:
     assert fault_of(**wish) == (place, kind)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"start_from": ["srch_A"]}, "id of a search: srch_"),
+        ({"objectives": ["a:b:c"]}, "one colon"),
+        ({"devices": ["Board"]}, "lower-case letters, digits, dots"),
+        ({"tables": {"board": "0"}}, "64 lower-case hexadecimal digits"),
+    ],
+)
+def test_a_pattern_is_told_in_words(wish: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        made(**wish)
+    (fault,) = caught.value.errors()
+    assert words in fault["msg"]
+    assert "^" not in fault["msg"]
+
+
+def test_braces_in_a_message_are_not_doubled() -> None:
+    class Inner(StrictModel):
+        colour: Annotated[str, StringConstraints(pattern="^[a-f]{6}$")]
+
+    class Outer(StrictModel):
+        inner: Inner
+
+    with pytest.raises(ValidationError, match=re.escape("'^[a-f]{6}$'")):
+        Outer.model_validate({"inner": {"colour": "red"}})
+
+
+def test_the_schema_keeps_the_pattern() -> None:
+    start_from = SearchRequest.model_json_schema()["properties"]["start_from"]["anyOf"][0]
+    assert start_from["items"]["pattern"].startswith("^srch_")
