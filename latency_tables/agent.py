@@ -536,7 +536,7 @@ def _warnings(
     if differ > MOST_DISAGREEMENT:
         found.append(
             f"Two halves of the measurement differ by {differ:.1%} for the middle model: something disturbs it. End"
-            " other programs, or measure longer (--budget-s)."
+            " other programs, or measure longer (agent.py --budget-s, lutnas measure --budget)."
         )
     return found
 

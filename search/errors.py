@@ -120,7 +120,8 @@ class MissingTableError(SpecError):
     """A device has no latency table for the space."""
 
     def __init__(self, device: str, space: str, known: tuple[str, ...], field: tuple[str, ...]) -> None:
-        listed = f"Devices with one: {', '.join(known)}." if known else "No device has one: measure a device first."
+        measuring = f"No device has one: measure a device first (lutnas measure --space {space})."
+        listed = f"Devices with one: {', '.join(known)}." if known else measuring
         super().__init__(f"Device {device[:80]!r} has no latency table for {space}. {listed}", field)
         self.device = device
         self.space = space

@@ -176,6 +176,7 @@ def test_a_disturbed_measurement_is_said_to_be_one() -> None:
     machine = {"emulated": False, "cores": 1}
     (text,) = agent._warnings(machine, agent.Options(), None, record_of(samples).entries("abc"))
     assert "differ by 9.1% for the middle model" in text
+    assert "(agent.py --budget-s, lutnas measure --budget)" in text
 
 
 def test_the_recipe_of_the_plan_is_copied(plan: MeasurementPlan) -> None:

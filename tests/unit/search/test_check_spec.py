@@ -97,7 +97,7 @@ def test_a_device_without_a_table_is_refused_with_those_that_have_one(tiny_resou
 
 def test_with_no_table_at_all_measuring_is_the_next_step(tiny: ChainSpace) -> None:
     fault = fault_of(replace(GOOD, devices=("board",)), fake_resources(tiny, tables={}))
-    assert "measure a device first" in str(fault)
+    assert f"measure a device first (lutnas measure --space {tiny.name})" in str(fault)
 
 
 @pytest.mark.parametrize(
