@@ -16,6 +16,9 @@ from service.cli_options import (
     settings_with,
 )
 
+_PIPE_WIDTH = 200
+"""Characters: the longest name is 64, the other columns take less than 100."""
+
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -74,6 +77,9 @@ def _list(spaces_dir: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(content, indent=1, allow_nan=False))
         return
     console = lenient_console()
+    if not console.is_terminal:
+        # What reads a pipe has no width: a line for each space, uncut.
+        console.width = max(console.width, _PIPE_WIDTH)
     console.print(spaces_table(found))
     for name, reason in damaged.items():
         console.print(f"Not usable: {name}: {reason}", soft_wrap=True, highlight=False, markup=False)

@@ -63,8 +63,8 @@ def _row(space: ChainSpace, source: str, artefact: SupernetArtefact | None) -> d
 
 
 def spaces_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The list for a terminal."""
-    table = Table(Column("space", no_wrap=True), *_COLUMNS, box=SIMPLE)
+    """The list for people; nothing is cut, a narrow terminal folds."""
+    table = Table(Column("space", no_wrap=True), *(Column(name, overflow="fold") for name in _COLUMNS), box=SIMPLE)
     for row in rows:
         top1 = row["best_validation_top1"]
         table.add_row(

@@ -57,7 +57,10 @@ def test_a_space_is_added_listed_and_removed(data_dir: Path, artefact: Path) -> 
     assert sorted(path.name for path in (data_dir / "spaces" / NAME).iterdir()) == [
         "card.json", "evaluations.npz", "space.json", "weights.safetensors",
     ]  # fmt: skip
-    assert NAME in spaces(data_dir).output
+    table = spaces(data_dir).output
+    for whole in (NAME, "networks", "supernet", "evaluated", "best top-1", row["supernet_sha256"][:8]):
+        assert whole in table
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table
     assert spaces(data_dir, "remove", NAME).exit_code == 0
     assert NAME not in listed(data_dir)
     assert [path.name for path in (data_dir / "spaces").iterdir()] == [".lock"]
