@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _BAD_START = 2
 """Exit code when a command cannot start; the message says what to do."""
+INTERRUPTED = 130
+"""What shells report for Ctrl+C."""
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 DATA_DIR_HELP = "Folder of the database, results and measured tables. [default: ~/.local/share/lutnas]"
@@ -52,7 +54,17 @@ def lenient_console() -> Console:
 
 @contextmanager
 def clear_errors(beginning: str) -> Iterator[None]:
-    """Errors that a user can mend end the program with their message, not with a traceback."""
+    """Errors that a user can mend end the program with their message, not with a traceback; so does Ctrl+C."""
+    try:
+        with _clear_faults(beginning):
+            yield
+    except KeyboardInterrupt:
+        _end("Stopped.", INTERRUPTED)
+
+
+@contextmanager
+def _clear_faults(beginning: str) -> Iterator[None]:
+    # Imported inside of what hears Ctrl+C: they take a while.
     from pydantic import ValidationError
 
     from latency_tables import LatencyTableError
@@ -63,14 +75,14 @@ def clear_errors(beginning: str) -> Iterator[None]:
         yield
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        listed = "; ".join(f"LUTNAS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+        listed = "; ".join(
+            f"LUTNAS_{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults
+        )
         _end(f"{beginning} Settings are wrong: {listed}")
     except (StartError, StorageError, SearchError, LatencyTableError) as error:
         _end(f"{beginning} {error}")
-    except KeyboardInterrupt:
-        _end("Stopped.")
 
 
-def _end(message: str) -> None:
+def _end(message: str, code: int = _BAD_START) -> NoReturn:
     click.echo(message, err=True)
-    raise SystemExit(_BAD_START)
+    raise SystemExit(code)

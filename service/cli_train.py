@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli_options import FOLDER, clear_errors, data_dir_option, lenient_console, settings_with
+from service.cli_options import FOLDER, INTERRUPTED, clear_errors, data_dir_option, lenient_console, settings_with
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from search.supernet.training.session import TrainingReport
 
 _NO_TORCH = "lutnas train needs PyTorch, which is not installed: pip install 'lutnas[train]'"
-_INTERRUPTED = 130
-"""What shells report for Ctrl+C."""
 _KEPT = "service.cli_train"
 _OVERRUN = 1.05
 """Of the time asked for: less is the rounding of epochs."""
@@ -120,10 +118,10 @@ def train(context: click.Context, data_dir: Path | None) -> None:
     request = _Request(**context.meta[_KEPT])
     if request.hours is not None and request.epochs is not None:
         raise click.UsageError("Choose --hours or --epochs, not both.")
-    if importlib.util.find_spec("torch") is None:
-        click.echo(_NO_TORCH, err=True)
-        raise SystemExit(2)
     with clear_errors("lutnas train failed."):
+        if importlib.util.find_spec("torch") is None:
+            click.echo(_NO_TORCH, err=True)
+            raise SystemExit(2)
         _train(request, settings_with({"data_dir": data_dir}).spaces_dir)
 
 
@@ -193,7 +191,7 @@ def _session(request: _Request, space: ChainSpace, dataset: Dataset, console: Co
         except (_StopRequested, KeyboardInterrupt) as stopped:
             saved = "Saved." if isinstance(stopped, _StopRequested) else "Stopped; the last checkpoint stays."
             click.echo(f"{saved} To go on: lutnas {shlex.join(sys.argv[1:])}", err=True)
-            raise SystemExit(_INTERRUPTED) from None
+            raise SystemExit(INTERRUPTED) from None
 
 
 def _say_if_too_short(console: Console, request: _Request, seconds: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.cli_options import settings_with
+from service.cli_options import clear_errors, settings_with
 from service.settings import Settings
 
 
@@ -33,3 +33,11 @@ def test_what_is_neither_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) 
     monkeypatch.setenv("LUTNAS_DATASETS", text)
     with pytest.raises(ValidationError, match="datasets"):
         Settings()
+
+
+def test_the_message_says_what_to_write(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LUTNAS_DATASETS", "garbage")
+    with pytest.raises(SystemExit) as ended, clear_errors("lutnas cannot start."):
+        Settings()
+    assert ended.value.code == 2
+    assert "LUTNAS_DATASETS: write NAME=PATH, several with commas between" in capsys.readouterr().err

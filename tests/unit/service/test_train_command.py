@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import signal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,6 +106,30 @@ def test_ctrl_c_ends_at_the_next_report_and_tells_how_to_go_on(
     assert no_training == ["first", "pressed"]
     assert "Saved. To go on: lutnas train --space 'a b'" in result.output
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("place", ["importlib.util.find_spec", "search.read_chain_space", "search.read_dataset"])
+def test_ctrl_c_before_the_training_is_one_line(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(place, lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    message = refused(tmp_path, "--space", SPACE, "--dataset", dataset, code=130)
+    assert message.strip() == "Stopped."
+
+
+def test_ctrl_c_while_the_packages_are_imported_is_one_line(
+    tmp_path: Path, data_dir: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing = builtins.__import__
+
+    def pressed(name: str, *rest: Any) -> object:
+        if name == "latency_tables":
+            signal.raise_signal(signal.SIGINT)
+        return importing(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", pressed)
+    message = refused(tmp_path, "--space", SPACE, "--dataset", dataset, code=130)
+    assert message.strip() == "Stopped."
 
 
 def test_a_second_ctrl_c_ends_at_once(
