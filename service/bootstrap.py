@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from service.settings import Settings
 from service.storage.artefacts import ResultFiles
 from service.storage.data_folder import DataFolder, hold_data_folder
 from service.storage.database import Database, open_database
+
+_LOG = logging.getLogger("lutnas.datasets")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ def build_services(settings: Settings, catalogue: Catalogue | None = None, targe
         worker = Worker(settings, lifecycle, files, partial(make_order, settings, offered), target)
         fronts = Fronts(database, files, offered)
         datasets = DatasetShelf(settings.datasets, settings.images_dir)
+        _warn(datasets, offered)
         services = Services(settings, offered, datasets, database, lifecycle, files, fronts, worker, folder)
         undo.pop_all()
     return services
+
+
+def _warn(datasets: DatasetShelf, catalogue: Catalogue) -> None:
+    supernets = [catalogue.entry(name).supernet for name in catalogue.names]
+    for doubt in datasets.doubts(catalogue.names, [supernet.card for supernet in supernets if supernet is not None]):
+        _LOG.warning(doubt)

@@ -10,9 +10,10 @@ import hashlib
 import io
 import json
 import logging
+import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from latency_tables import replace_file
 from search import Dataset, DatasetError, ImageFit, LabelledImages, Space, read_dataset
-from service.errors import NoDatasetError
+from service.errors import DatasetMissingError, NoDatasetError
 from service.settings import DATASET_NAME
 
 _LOG = logging.getLogger("lutnas.datasets")
@@ -39,7 +40,7 @@ class DatasetShelf:
 
     def path(self, space: Space, card: Card) -> Path | None:
         """The dataset for a space: the one of its name, or of the name of what its supernet was trained on."""
-        names = (space.name, _stem(str(_data(card).get("archive", ""))))
+        names = (space.name, _trained_on(card))
         return next((self._datasets[name] for name in names if name in self._datasets), None)
 
     def check(self, space: Space, card: Card) -> Path:
@@ -47,28 +48,54 @@ class DatasetShelf:
 
         Raises:
             NoDatasetError: none is configured for the space.
+            DatasetMissingError: nothing is at its path.
         """
+        path = self._configured(space, card)
+        # Path.exists raises for some paths that cannot be.
+        if not os.path.exists(path):
+            raise DatasetMissingError(space.name, path)
+        return path
+
+    def doubts(self, spaces: Iterable[str], cards: Iterable[Card]) -> list[str]:
+        """What is wrong with the setting, in words: paths without anything, names that no search will look up."""
+        fitting = sorted({*spaces, *filter(DATASET_NAME.match, map(_trained_on, cards))})
+        gone = [
+            f"LUTNAS_DATASETS: nothing is at {path}, the path of {name}: searches that would verify on it are refused."
+            " Put the dataset there, or correct the path and start again."
+            for name, path in sorted(self._datasets.items())
+            if not os.path.exists(path)
+        ]
+        unused = [
+            f"LUTNAS_DATASETS: {name} is the name of no space, nor of a dataset that a supernet here was trained on:"
+            f" no search will use it. Names that fit now: {', '.join(fitting)}."
+            for name in sorted(self._datasets.keys() - set(fitting))
+        ]
+        return gone + unused
+
+    def _configured(self, space: Space, card: Card) -> Path:
         path = self.path(space, card)
         if path is None:
-            trained_on = _stem(str(_data(card).get("archive", "")))
+            trained_on = _trained_on(card)
             # The setting takes no blanks, for example: such a dataset goes by the name of the space.
             example = trained_on if DATASET_NAME.match(trained_on) else space.name
             raise NoDatasetError(space.name, example, sorted(self._datasets))
         return path
 
-    def validation(self, space: Space, card: Card) -> LabelledImages:
+    def validation(
+        self, space: Space, card: Card, on_progress: Callable[[float], None] | None = None
+    ) -> LabelledImages:
         """The very images that the supernet was evaluated on, held out from its training.
 
         Raises:
             NoDatasetError: none is configured for the space.
             DatasetError: it cannot be read, or is not the one that the supernet was trained on.
         """
-        path = self.check(space, card)
+        path = self._configured(space, card)
         draw = _Draw(space, card)
         key = draw.key(path)
         images = self._kept(key)
         if images is None:
-            images = draw.read(path)
+            images = draw.read(path, on_progress)
             self._keep(key, images)
         return images
 
@@ -113,7 +140,7 @@ class _Draw:
         text = json.dumps([*parts, self._held_out, self._seed, self._resized, expected], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def read(self, path: Path) -> LabelledImages:
+    def read(self, path: Path, on_progress: Callable[[float], None] | None) -> LabelledImages:
         """Read the dataset and check it against the card.
 
         Raises:
@@ -122,7 +149,7 @@ class _Draw:
         if not isinstance(self._held_out, int | float) or not isinstance(self._seed, int):
             raise DatasetError(str(path), "the supernet's card does not say which images were held out: train it again")
         fit = ImageFit(self._space.input_shape, bool(self._resized))
-        dataset = read_dataset(path, held_out=self._held_out, seed=self._seed, fit=fit)
+        dataset = read_dataset(path, held_out=self._held_out, seed=self._seed, fit=fit, on_progress=on_progress)
         self._check(dataset)
         return dataset.validation
 
@@ -144,6 +171,10 @@ class _Draw:
 def _data(card: Card) -> Mapping[str, Any]:
     data = card.get("data")
     return data if isinstance(data, Mapping) else {}
+
+
+def _trained_on(card: Card) -> str:
+    return _stem(str(_data(card).get("archive", "")))
 
 
 def _stem(name: str) -> str:

@@ -23,6 +23,7 @@ ServiceError
  |    +-- PageTokenError         a page token that this service did not make, or made for another filter
  |    +-- NoSupernetError        the space has no supernet artefact to take errors and weights from
  |    +-- NoDatasetError         no dataset is configured to verify the space's networks on
+ |    +-- DatasetMissingError    nothing is at the path of the dataset that is configured
  |    +-- RemeasureElsewhereError  no device of a search is the machine that would measure its front again
  |    +-- StartFromError         earlier searches that a new one cannot start from
  |    +-- GenomeAddressError     an address names a genome that the space does not have
@@ -42,6 +43,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _LAST_PORT = 65535
 
@@ -266,6 +268,20 @@ class NoDatasetError(RequestError):
         )
         super().__init__(detail, [Fault("/verify", self.code, detail)])
         self.space = space
+
+
+class DatasetMissingError(RequestError):
+    """Nothing is at the path of the dataset that is configured for the space."""
+
+    code = "dataset_missing"
+
+    def __init__(self, space: str, path: Path) -> None:
+        detail = (
+            f"Nothing is at {path}, where LUTNAS_DATASETS has the dataset of space {space}. Put it there, start the"
+            " service with another path, or leave verify out."
+        )
+        super().__init__(detail, [Fault("/verify", self.code, detail)])
+        self.space, self.path = space, path
 
 
 class RemeasureElsewhereError(RequestError):

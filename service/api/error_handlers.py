@@ -35,6 +35,7 @@ STATUS = {
     "PageTokenError": 422,
     "NoSupernetError": 422,
     "NoDatasetError": 422,
+    "DatasetMissingError": 422,
     "RemeasureElsewhereError": 422,
     "StartFromError": 422,
     "GenomeAddressError": 422,

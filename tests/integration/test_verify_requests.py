@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from httpx import Client
 
 from service.bootstrap import Services
-from tests.service_world import REQUEST
+from tests.service_world import REQUEST, SPACE
 
 WISH = REQUEST | {"verify": True}
 
@@ -28,6 +30,15 @@ def test_without_a_dataset_the_setting_is_named(client: Client) -> None:
     assert problem["code"] == "space_without_dataset"
     assert "LUTNAS_DATASETS" in problem["detail"]
     assert [fault["pointer"] for fault in problem["errors"]] == ["/verify"]
+
+
+def test_a_dataset_that_is_not_at_its_path_is_told_at_once(
+    client: Client, services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(services.datasets, "_datasets", {SPACE: tmp_path / "gone.tar"})
+    problem = refused(client, WISH)
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("dataset_missing", "/verify")
+    assert str(tmp_path / "gone.tar") in problem["detail"]
 
 
 def test_without_a_supernet_there_is_nothing_to_evaluate(client: Client) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from search import Dataset, DatasetError, Space, dataset_card, load_space, read_dataset
 from service import datasets as module
+from service.bootstrap import build_services
 from service.datasets import DatasetShelf
-from service.errors import NoDatasetError
+from service.errors import DatasetMissingError, NoDatasetError
 from service.settings import Settings
-from tests.service_world import SPACE
+from tests.service_world import SPACE, build_world
 from tests.unit.search.datasets.conftest import as_folder, as_tar, image
 
 CLASSES = [f"class{number}" for number in range(10)]
@@ -154,3 +155,34 @@ def test_a_folder_that_cannot_be_written_costs_time_only(
     shelf = DatasetShelf({SPACE: path}, tmp_path / "kept")
     assert shelf.validation(space, card_of(dataset)).sha256 == dataset.validation.sha256
     assert "cannot be kept" in caplog.text
+
+
+def test_a_path_with_nothing_at_it_is_told_before_anything_is_read(
+    tmp_path: Path, path: Path, space: Space, dataset: Dataset
+) -> None:
+    assert DatasetShelf({"pictures": path}, tmp_path).check(space, card_of(dataset)) == path
+    for gone in (tmp_path / "gone.zip", tmp_path / ("x" * 300)):
+        with pytest.raises(DatasetMissingError, match=r"Nothing is at .*LUTNAS_DATASETS"):
+            DatasetShelf({"pictures": gone}, tmp_path).check(space, card_of(dataset))
+
+
+def test_what_is_wrong_with_the_setting_is_said(tmp_path: Path, path: Path, dataset: Dataset) -> None:
+    shelf = DatasetShelf({"pictures": path, SPACE: tmp_path / "gone", "picture": path}, tmp_path)
+    gone, unused = shelf.doubts([SPACE, "other"], [card_of(dataset), {"data": {"archive": "my own.zip"}}, {}])
+    assert f"nothing is at {tmp_path / 'gone'}, the path of {SPACE}" in gone
+    assert "picture is the name of no space" in unused
+    assert unused.endswith(f"Names that fit now: other, pictures, {SPACE}.")
+
+
+def test_a_setting_that_fits_is_not_worth_a_word(tmp_path: Path, path: Path, dataset: Dataset) -> None:
+    assert DatasetShelf({"pictures": path, SPACE: path}, tmp_path).doubts([SPACE], [card_of(dataset)]) == []
+
+
+def test_the_service_warns_when_it_is_put_together(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = build_world(tmp_path).model_copy(update={"datasets": {"nothing": tmp_path / "gone"}})
+    build_services(settings).close()
+    told = [record.getMessage() for record in caplog.records if record.name == "lutnas.datasets"]
+    assert [("nothing is at" in line, "nothing is the name of no" in line) for line in told] == [
+        (True, False),
+        (False, True),
+    ]
