@@ -118,8 +118,8 @@ class SearchJob:
         if self.state is State.RUNNING and self.progress.seconds_left is not None:
             return self.updated_at + timedelta(seconds=self.progress.seconds_left)
         share = self.progress.fraction
-        if self.effective.get("remeasure"):
-            # The generations tell nothing about the measurement that follows them.
+        if self.effective.get("remeasure") or self.progress.phase == "loading":
+            # The generations tell nothing about the measurement that follows them, nor images read about the search.
             return None
         if self.state is not State.RUNNING or self.started_at is None or share < _SHARE_FOR_FORECAST:
             return None

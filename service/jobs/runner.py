@@ -52,11 +52,22 @@ def run_order(order_text: str, connection: Connection[Any, Any]) -> None:
 class ProgressReporter:
     """Sends progress now and then and looks for the order to stop, between two generations."""
 
-    def __init__(self, connection: Connection[Any, Any], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, connection: Connection[Any, Any], clock: Callable[[], float] = time.monotonic, generations: int = 0
+    ) -> None:
         self._connection = connection
         self._clock = clock
         self._next_at = 0.0
-        self._last = Progress("evolving")
+        self._last = Progress("evolving", generations_total=generations)
+
+    def on_loading(self, fraction: float) -> None:
+        """Called while images are read, which comes before everything else.
+
+        Raises:
+            SearchCancelled: the worker has asked to stop.
+        """
+        self._stop_if_asked()
+        self._tell(replace(self._last, phase="loading", phase_fraction=fraction), _PROGRESS_EVERY_S, at_once=False)
 
     def on_generation(self, report: GenerationReport) -> None:
         """Called by the engine after each generation.
@@ -177,7 +188,7 @@ def _search(order: SearchOrder, connection: Connection[Any, Any]) -> SearchResul
     request = SearchRequest.model_validate(order.request)
     spec = request.search_spec()
     resources, supernet = load_resources(order)
-    reporter = ProgressReporter(connection)
+    reporter = ProgressReporter(connection, generations=request.generations)
     with _errors_on_images(order, resources.space, supernet, reporter) as errors:
         resources = replace(resources, measure=errors)
         check_spec(spec, resources)
@@ -205,7 +216,7 @@ def _errors_on_images(
     from service.jobs.verification import Subnets, drawn_images, open_image_errors
 
     datasets = {name: Path(path) for name, path in order.datasets.items()}
-    validation = DatasetShelf(datasets, Path(order.images_dir)).validation(space, supernet.card)
+    validation = DatasetShelf(datasets, Path(order.images_dir)).validation(space, supernet.card, reporter.on_loading)
     images = drawn_images(validation, int(order.request["verify_images"]))
     with open_image_errors(order, Subnets(space, supernet, images), reporter.on_verifying) as errors:
         yield errors

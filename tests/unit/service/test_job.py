@@ -61,6 +61,7 @@ def test_a_process_that_knows_its_time_left_is_believed() -> None:
         {"started_at": None},
         {"progress": Progress("evolving", 1, 100)},
         {"progress": Progress()},
+        {"progress": Progress("loading", 0, 100, phase_fraction=0.5)},
     ],
 )
 def test_there_is_no_forecast_without_grounds(change: dict) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -91,9 +91,22 @@ def test_every_evaluation_is_kept_and_found_again(order: SearchOrder, world: Set
 def test_progress_counts_evaluations(order: SearchOrder, pipe: Pipe) -> None:
     _outcome(order, pipe[0])
     told = [message for message in heard(pipe[1]) if isinstance(message, Progress)]
-    assert {progress.phase for progress in told} == {"verifying"}
+    assert {progress.phase for progress in told} <= {"loading", "verifying"}
     assert (told[-1].evaluations, told[-1].fraction) == (BUDGET, 1.0)
     assert [progress.evaluations for progress in told] == sorted(progress.evaluations for progress in told)
+
+
+def test_the_share_of_images_read_is_told_and_the_order_to_stop_heard(
+    order: SearchOrder, pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_read(*_: object, on_progress: Callable[[float], None], **__: object) -> None:
+        on_progress(0.5)
+        pipe[1].send_bytes(CANCEL)
+        on_progress(0.75)
+
+    monkeypatch.setattr("service.datasets.read_dataset", half_read)
+    assert _outcome(replace(order, images_dir=str(tmp_path / "none")), pipe[0]) == Cancelled()
+    assert heard(pipe[1]) == [Progress("loading", generations_total=REQUEST["generations"], phase_fraction=0.5)]
 
 
 def test_the_order_to_stop_is_heard_between_batches_of_images(
