@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from search import ChainSpace, Dataset, SupernetArtefact
     from search.supernet.training.session import TrainingReport
 
-_NO_TORCH = "lutnas train needs PyTorch, which is not installed: pip install 'lutnas[train]'"
+_NO_TORCH = (
+    "lutnas train needs PyTorch, which is not installed: pip install '.[train]' -c constraints.txt in a clone of"
+    " lutnas, or pip install 'lutnas[train]' where it came from a package index"
+)
+_FEW_IMAGES = 500
+"""For validation: below, chance moves an error of one half by more than two points (one standard deviation)."""
 _KEPT = "service.cli_train"
 _OVERRUN = 1.05
 """Of the time asked for: less is the rounding of epochs."""
@@ -163,6 +168,14 @@ def _images(request: _Request, space: ChainSpace, console: Console) -> Dataset:
         )
     sizes = f"{len(dataset.train)} images to train, {len(dataset.validation)} to validate, {len(dataset.test)} to test"
     _say(console, f"{len(dataset.classes)} classes; {sizes}.")
+    if len(dataset.validation) < _FEW_IMAGES:
+        points = 100 * 0.5 / math.sqrt(len(dataset.validation))
+        _say(
+            console,
+            f"Only {len(dataset.validation)} validation images: errors will be known to about {points:.0f} points, so"
+            f" that networks closer than that are not told apart. {_FEW_IMAGES} or more are better (--validation-share,"
+            " or a folder validation/ with more images).",
+        )
     return dataset
 
 

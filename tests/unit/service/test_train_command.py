@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from search import load_space
 from search.errors import CheckpointError
 from search.supernet.training import session
 from search.supernet.training.session import TrainingReport
+from service import cli_train
 from service.cli import main
+from service.cli_options import lenient_console
 from tests.own_space import write_definition
 from tests.service_world import SPACE
 from tests.unit.search.datasets.conftest import as_tar, image
@@ -49,9 +52,10 @@ def test_without_torch_the_extra_is_named(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     message = refused(tmp_path, "--space", SPACE, "--dataset", dataset)
-    assert message.strip().splitlines() == [
-        "lutnas train needs PyTorch, which is not installed: pip install 'lutnas[train]'"
-    ]
+    assert message.strip() == (
+        "lutnas train needs PyTorch, which is not installed: pip install '.[train]' -c constraints.txt in a clone of"
+        " lutnas, or pip install 'lutnas[train]' where it came from a package index"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,6 +110,19 @@ def test_ctrl_c_ends_at_the_next_report_and_tells_how_to_go_on(
     assert no_training == ["first", "pressed"]
     assert "Saved. To go on: lutnas train --space 'a b'" in result.output
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("count", "told"), [(499, "Only 499 validation images: errors"), (500, None)])
+def test_few_validation_images_are_worth_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int, told: str | None
+) -> None:
+    few = SimpleNamespace(classes=("a", "b"), train=range(4000), validation=range(count), test=range(500))
+    monkeypatch.setattr("search.read_dataset", lambda *_, **__: few)
+    request = cli_train._Request("s", Path("d"), Path("f"), None, 1, 20, 0.1, False, None, 1, 1)
+    assert cli_train._images(request, load_space(SPACE), lenient_console()) is few
+    said = capsys.readouterr().out
+    assert "4000 images to train" in said
+    assert (told in said and "to about 2 points" in said) if told else "Only" not in said
 
 
 @pytest.mark.parametrize("place", ["importlib.util.find_spec", "search.read_chain_space", "search.read_dataset"])
