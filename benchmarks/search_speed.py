@@ -94,10 +94,6 @@ class TinyNetwork:
         hidden = np.maximum(one_hot(self.space, genomes) @ self.first, 0.0)
         return np.asarray(1.0 / (1.0 + np.exp(-hidden @ self.second)))
 
-    def predict(self, genomes: Genomes) -> Any:
-        """The speed of a search's last step is not compared."""
-        raise NotImplementedError
-
 
 def resources_of(space: Space, predictor: Any) -> SearchResources:
     """With the shipped tables of two devices."""

@@ -1,15 +1,20 @@
-"""A database of its own for each test, with a clock that the test moves."""
+"""A database of its own for each test, with a clock that the test moves, and a pipe between processes."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from service.jobs.lifecycle import Lifecycle
 from service.storage.database import Database, open_database
+
+Pipe = tuple[Connection, Connection]
+"""Our end and the other process's."""
 
 
 class Clock:
@@ -21,6 +26,14 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    ours, theirs = multiprocessing.Pipe()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
 
 
 @pytest.fixture

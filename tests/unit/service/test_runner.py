@@ -24,17 +24,8 @@ from service.jobs.runner import ProgressReporter, _outcome, run_order
 from service.resources import load_catalogue
 from service.settings import Settings
 from tests.service_world import DEVICE, REQUEST, SPACE, build_world, local_table
+from tests.unit.service.conftest import Pipe
 from tests.unit.service.test_job import JOB
-
-Pipe = tuple[Connection, Connection]
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    ours, theirs = multiprocessing.Pipe()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,20 +21,12 @@ from service.resources import load_catalogue
 from service.settings import Settings
 from service.storage.database import open_database
 from tests.service_world import REQUEST
+from tests.unit.service.conftest import Pipe
 from tests.unit.service.test_job import JOB
 from tests.verified_world import IMAGES, build_verified_world, evaluations_kept
 
 BUDGET = 6
 WISH = {"objectives": ["error", "latency_ms"], "verify": True, "verify_evaluations": BUDGET, "verify_images": 2000}
-Pipe = tuple[Connection, Connection]
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    ours, theirs = multiprocessing.Pipe()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from PIL import Image
 from search.datasets.labelled import Dataset
 from search.datasets.read import read_dataset
 from search.errors import DatasetError, SearchError
+from tests.unit.search.datasets.conftest import as_tar
 
 TRAIN, TEST = 8, 2
 
@@ -34,15 +35,6 @@ def good_files() -> dict[str, bytes]:
     return files
 
 
-def archive(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
-    with tarfile.open(path, mode) as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
-
-
 def refused(path: Path, held_out: int = 2) -> str:
     with pytest.raises(DatasetError) as caught:
         read_dataset(path, held_out=held_out, seed=0)
@@ -59,7 +51,7 @@ def is_labelled_right(dataset: Dataset) -> bool:
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
 def test_a_good_archive_is_read(tmp_path: Path, mode: str) -> None:
-    dataset = read_dataset(archive(tmp_path / "a", good_files(), mode), held_out=5, seed=0)
+    dataset = read_dataset(as_tar(tmp_path / "a", good_files(), mode), held_out=5, seed=0)
     assert dataset.classes == ("cat", "dog")
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (2 * TRAIN - 5, 5, 2 * TEST)
     assert dataset.train.images.shape == (11, 3, 4, 4)
@@ -68,13 +60,13 @@ def test_a_good_archive_is_read(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_training_image_is_in_one_part_only(tmp_path: Path) -> None:
-    dataset = read_dataset(archive(tmp_path / "a.tar", good_files()), held_out=5, seed=0)
+    dataset = read_dataset(as_tar(tmp_path / "a.tar", good_files()), held_out=5, seed=0)
     every = [*dataset.train.images[:, :, 0, 0].tolist(), *dataset.validation.images[:, :, 0, 0].tolist()]
     assert len({tuple(pixel) for pixel in every}) == len(every) == 2 * TRAIN
 
 
 def test_the_seed_draws_the_validation_images(tmp_path: Path) -> None:
-    path = archive(tmp_path / "a.tar", good_files())
+    path = as_tar(tmp_path / "a.tar", good_files())
     first, same, other = (read_dataset(path, held_out=6, seed=seed).validation.images for seed in (1, 1, 2))
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
@@ -82,17 +74,17 @@ def test_the_seed_draws_the_validation_images(tmp_path: Path) -> None:
 
 def test_grey_images_become_colour(tmp_path: Path) -> None:
     files = good_files() | {"pictures/train/cat/0.png": png((9, 9, 9), mode="L")}
-    dataset = read_dataset(archive(tmp_path / "a.tar", files), held_out=2, seed=0)
+    dataset = read_dataset(as_tar(tmp_path / "a.tar", files), held_out=2, seed=0)
     assert dataset.train.images.shape[1:] == (3, 4, 4)
 
 
 def test_files_elsewhere_in_the_archive_are_left_alone(tmp_path: Path) -> None:
     files = good_files() | {"README": b"words", "pictures/labels.txt": b"words", "pictures/extra/cat/1.png": b"words"}
-    assert len(read_dataset(archive(tmp_path / "a.tar", files), held_out=2, seed=0).test) == 2 * TEST
+    assert len(read_dataset(as_tar(tmp_path / "a.tar", files), held_out=2, seed=0).test) == 2 * TEST
 
 
 def test_rows_are_taken_with_their_labels(tmp_path: Path) -> None:
-    test = read_dataset(archive(tmp_path / "a.tar", good_files()), held_out=2, seed=0).test
+    test = read_dataset(as_tar(tmp_path / "a.tar", good_files()), held_out=2, seed=0).test
     rows = np.array([3, 0])
     assert test.take(rows).labels.tolist() == test.labels[rows].tolist()
     assert np.array_equal(test.take(rows).images, test.images[rows])
@@ -119,12 +111,12 @@ def without(part: str) -> dict[str, bytes]:
     ],
 )
 def test_archives_that_do_not_serve_are_refused(tmp_path: Path, files: dict[str, bytes], reason: str) -> None:
-    assert reason in refused(archive(tmp_path / "a.tar", files))
+    assert reason in refused(as_tar(tmp_path / "a.tar", files))
 
 
 @pytest.mark.parametrize("held_out", [-1, 0, 2 * TRAIN, 2 * TRAIN + 1, 10**9])
 def test_a_validation_part_that_leaves_nothing_is_refused(tmp_path: Path, held_out: int) -> None:
-    reason = refused(archive(tmp_path / "a.tar", good_files()), held_out)
+    reason = refused(as_tar(tmp_path / "a.tar", good_files()), held_out)
     assert f"cannot hold {held_out} of {2 * TRAIN}" in reason
 
 
@@ -138,7 +130,7 @@ def flipped(content: bytes) -> bytes:
     "damage", [lambda content: content[: len(content) // 2], lambda content: content[:60], flipped]
 )
 def test_a_damaged_archive_is_refused(tmp_path: Path, mode: str, damage: Callable[[bytes], bytes]) -> None:
-    path = archive(tmp_path / "a.tar", good_files(), mode)
+    path = as_tar(tmp_path / "a.tar", good_files(), mode)
     path.write_bytes(damage(path.read_bytes()))
     refused(path)
 
@@ -159,7 +151,7 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
-    path = archive(tmp_path / "a.tar", good_files())
+    path = as_tar(tmp_path / "a.tar", good_files())
     with tarfile.open(path, "a") as tar:
         link = tarfile.TarInfo("pictures/train/cat/link.png")
         link.type, link.linkname = kind, "/etc/hostname"
